@@ -18,11 +18,12 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.ceremony_clock import check_dates, check_taken
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.keyring import Keyring, believing_too, from_above
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import begin_network
 from edge_agent.headend.public_files import fingerprint
 from edge_agent.headend.roles import province_of
 from edge_agent.headend.trust_drafts import checked
+from edge_agent.headend.trust_file import believing_too, from_above
 from edge_agent.trust.bounds import beyond
 from edge_agent.trust.chain import TRUST_TYPE, Chain, begin, epoch_ahead, nearest_above
 from edge_agent.trust.documents import ROOT, Document, load_document

@@ -54,7 +54,7 @@ def compose(
         grant.issuer,
         grant.level,
         now,
-        partial(keyring.next_serial, now=now),
+        partial(keyring.serials.next, now=now),
         facts_of,
         None if shelf is None else shelf.publish,
         base,

@@ -15,10 +15,11 @@ from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import TrustAhead, ahead_of, welcome_to
-from edge_agent.headend.keyring import Keyring, document_of
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, StationLog
 from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
+from edge_agent.headend.trust_file import document_of
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
 from edge_agent.sync.topics import Down, down_topic

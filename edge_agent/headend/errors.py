@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class HeadendError(Exception):
     """Shown to a person as it is, on one line, without a traceback."""
@@ -9,3 +11,11 @@ class HeadendError(Exception):
 
 class KeyringError(HeadendError):
     """Something of the keyring is missing, doubtful or would be overwritten."""
+
+
+def unreadable(path: Path, error: OSError) -> KeyringError:
+    """Whoever runs one command as another account leaves a file that the servers cannot open: told, it ends none."""
+    return KeyringError(
+        f"{path}: không đọc được, giao tệp cho tài khoản của thư mục / cannot be read ({error.strerror}); give it to "
+        "the account that owns the folder"
+    )

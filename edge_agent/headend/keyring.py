@@ -3,9 +3,9 @@
 One directory, owner-only. Nothing secret is ever printed. A station makes its keys itself and is admitted by a one-time
 code (``registrar``); for demonstrations ``enrol`` makes them here and hands them over in the station's folder.
 
-    trust.json            goes to every station
+    trust.json            goes to every station (``trust_file``)
     stations.json         who signs for which station
-    serials.json          the last serial number of each issuer
+    serials.json          the last serial number of each issuer (``serials``)
     keys/                 officers' and servers' private keys, or which token holds them (``key_folder``)
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
@@ -20,59 +20,47 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from edge_agent.core.events import Rejected
-from edge_agent.core.reasons import explain
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
-from edge_agent.core.units import SECOND_MS, StationId, UtcMs
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
-from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.errors import KeyringError, unreadable
 from edge_agent.headend.files import EVERYBODY_READS, alone, write_durably
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
-from edge_agent.headend.trust_drafts import ONE_WARD, keys_in
-from edge_agent.trust.bundle import believe, read_document, read_file, write_file
-from edge_agent.trust.chain import Chain, Held, offer, remembered
+from edge_agent.headend.serials import Serials
+from edge_agent.headend.trust_drafts import keys_in
+from edge_agent.headend.trust_file import DAMAGED, believing_too, document_of, from_above, read_trust
+from edge_agent.trust.bundle import read_document, read_file, write_file
+from edge_agent.trust.chain import Held
 from edge_agent.trust.documents import ROOT, Document
 from edge_agent.trust.envelope import open_envelope, signers_of
-from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
+from edge_agent.trust.fields import AREA, NAME, Form, within_areas
 from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer
 from edge_agent.trust.orders import OrderType, ordered_as
 from edge_agent.trust.roles import JobGrant, Role, Trust
-from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
+from edge_agent.trust.strict_json import WireError
 
 HEADEND_ID = "headend"
 PUBLISHER_ID = "publisher"
 # Two ids, because one id is one session: publishing must not throw out the headend that watches.
-SERIALS_BEGAN = UtcMs(1_767_225_600_000)
-# 2026 in UTC: seconds since then have as few digits as people can be asked to read. An earlier clock just counts.
-SERIALS_LEFT = 1_000_000_000
-# As many as one order must leave its issuer: one a second, for thirty years.
 
 SERVES = (
     "khóa của máy chủ tự khởi động / serves a server, which starts with nobody there to type; it starts no sound, and "
     "stays a file that only its owner reads"
 )
-DOCUMENTS_KEPT = 1_024
-# More than fit into a trust file of 1 MiB: each hello asks for all of them, and each is read once.
-
-document_of = lru_cache(DOCUMENTS_KEPT)(read_document)
-"""What a document of ours says, read the first time that somebody asks."""
-REFUSED = "văn bản ủy quyền bị từ chối / trust document"
-DAMAGED = "nội dung tệp sai"
 WRITTEN: Mapping[Form, str] = {
     NAME: "viết 1 đến 64 ký tự không dấu a-z, 0-9, -",
     AREA: "viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm ký tự không dấu a-z, 0-9, -",
 }
 """In Vietnamese what each says of itself in English."""
 NAME_SAID = "viết một dòng, tối đa 80 ký tự"
-TAKE_FIRST = 'trust take root.json --first "MÃ VĂN BẢN GỐC"'
 Stamp: TypeAlias = tuple[int, int, int]
 """By which a file that was written since is known: its number, its length, when it was written."""
 
@@ -94,8 +82,9 @@ class Keyring:
     def __init__(self, directory: Path, asking: Ask = ask) -> None:
         self.directory = directory
         self.keys = KeyFolder(directory / "keys", asking)
+        self.serials = Serials(directory)
         self._seen, self._trouble = self._stamps(), ""  # before: what is written meanwhile is read once more
-        self.documents, self.chain = _read_trust(directory / "trust.json")
+        self.documents, self.chain = read_trust(directory / "trust.json")
         self.stations: Mapping[StationId, Enrolled] = self._read_stations()
 
     @property
@@ -267,7 +256,7 @@ class Keyring:
 
     def refresh(self) -> None:
         """Take in stations that somebody else has enrolled since, and trust documents that were signed."""
-        self.documents, self.chain = _read_trust(self.directory / "trust.json")
+        self.documents, self.chain = read_trust(self.directory / "trust.json")
         self.stations = self._read_stations()
 
     def see(self) -> None:
@@ -296,18 +285,6 @@ class Keyring:
         tls = Issued(place / "client.pem", place / "client.key")
         return StationFolder(place, tls, place / "sign.pem", place / "trust.json", place / "ca.pem")
 
-    def next_serial(self, issuer: str, now: UtcMs) -> int:
-        """A number that this issuer never had; durable before it is returned, so that no crash gives it out twice.
-
-        It follows the clock: an officer's own folder, and one out of a backup, know nothing of what was given out
-        elsewhere. (Two of one second may be alike; ids are not made of them.)
-        """
-        with alone(self.directory / "serials.lock"):
-            serials = self.serials()
-            serials[issuer] = max(serials.get(issuer, 0) + 1, (now - SERIALS_BEGAN) // SECOND_MS)
-            write_durably(self.directory / "serials.json", dump(serials))
-            return serials[issuer]
-
     def note_order(self, envelope: bytes, issuer: str, serial: int) -> None:
         """Remember the serial of an order that was signed in another folder, if an officer of that issuer signed it."""
         opened = open_envelope(envelope)
@@ -315,30 +292,12 @@ class Keyring:
         officers = frozenset(key for role in granted for key in role.keys)
         if isinstance(opened, Rejected) or not signers_of(opened, officers):
             return
-        with alone(self.directory / "serials.lock"):
-            serials = self.serials()
-            if serial > serials.get(issuer, 0):
-                write_durably(self.directory / "serials.json", dump({**serials, issuer: serial}))
-
-    def serials(self) -> dict[str, int]:
-        """The last serial number of each issuer."""
-        try:
-            fields = Fields(parse((self.directory / "serials.json").read_bytes()))
-            return {issuer: fields.integer(issuer, 0, INTEGER_MAX) for issuer in fields.values}
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise _unreadable(self.directory / "serials.json", error) from error
-        except WireError as error:
-            raise KeyringError(
-                f"serials.json: tệp hỏng, phải khôi phục, số không bao giờ được lùi / {error}; restore it, its numbers "
-                "must never go back"
-            ) from error
+        self.serials.note(issuer, serial)
 
     def marks(self, area: str) -> dict[str, int]:
         """The serials that a welcome tells a restored station: of whoever may order there."""
         granted = [role.grant for held in self._around(area) for role in held.document.roles if role.grant is not None]
-        serials = self.serials()
+        serials = self.serials.last()
         return {issuer: serials[issuer] for issuer in sorted({grant.issuer for grant in granted} & serials.keys())}
 
     def _around(self, area: str) -> list[Held]:
@@ -374,7 +333,7 @@ class Keyring:
         try:
             return read_stations(self.directory / "stations.json", self.trust.realm)
         except OSError as error:
-            raise _unreadable(self.directory / "stations.json", error) from error
+            raise unreadable(self.directory / "stations.json", error) from error
         except WireError as error:
             raise KeyringError(f"stations.json: {DAMAGED} / {error}") from error
 
@@ -395,54 +354,6 @@ def _is_strange(head: TrustHead, here: Sequence[Document]) -> bool:
     return (head.epoch, head.version) > newest or any(one.expires != head.expires for one in alike)
 
 
-def believing_too(chain: Chain, envelope: bytes) -> Chain:
-    """What stations that were offered this document believe then. ``KeyringError``: they would refuse it."""
-    try:
-        after = offer(chain, envelope, frozenset({read_document(envelope).area}))
-    except WireError as error:  # no station meets it: it is of one ward
-        raise KeyringError(f"{REFUSED}: {error}; {ONE_WARD}") from error
-    if isinstance(after, Rejected):
-        raise KeyringError(f"{REFUSED}: {explain(after.reason)}: {after.detail}")
-    return after
-
-
-def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
-    """The documents of this network, and what a station would believe that had them all.
-
-    One that does not stand any more is remembered, or nobody could sign the next one of its area.
-    """
-    try:
-        file = path.read_bytes()
-        documents = read_file(file)
-        areas = frozenset(read_document(one).area for one in documents)
-        root = believe(file, (), areas).newest[ROOT].envelope
-        return documents, remembered(root, [one for one in documents if read_document(one).area != ROOT])
-    except FileNotFoundError as error:
-        if KeyFolder(path.parent / "keys").names():
-            raise KeyringError(
-                f"{path}: chưa có văn bản gốc, nhận trước / no root is here yet, take it first: {TAKE_FIRST}"
-            ) from error
-        raise KeyringError(
-            f"{path}: không có; --dir đúng chưa? mạng mới thì `keys init` trước / is not there: run `keys init` first, "
-            "or name --dir"
-        ) from error
-    except OSError as error:
-        raise KeyringError(
-            f"{path}: không đọc được / cannot be read ({error.strerror}); dùng tài khoản của thư mục / use the account "
-            "that owns the folder"
-        ) from error
-    except WireError as error:
-        raise KeyringError(f"{path}: {DAMAGED} / {error}") from error
-
-
-def _unreadable(path: Path, error: OSError) -> KeyringError:
-    """Whoever runs one command as another account leaves a file that the servers cannot open: told, it ends none."""
-    return KeyringError(
-        f"{path}: không đọc được, giao tệp cho tài khoản của thư mục / cannot be read ({error.strerror}); give it to "
-        "the account that owns the folder"
-    )
-
-
 def _stamp(path: Path) -> Stamp | None:
     """Another one after each writing, which puts a new file in the old one's place; None: there is none to look at."""
     try:
@@ -450,11 +361,6 @@ def _stamp(path: Path) -> Stamp | None:
     except OSError:
         return None
     return seen.st_ino, seen.st_size, seen.st_mtime_ns
-
-
-def from_above(document: Document) -> tuple[int, str, int]:
-    """Sorts trust documents into the order in which they can be believed."""
-    return len(document.area.split("/")) if document.area else 0, document.area, document.version
 
 
 def _name_for_people(text: str) -> str:

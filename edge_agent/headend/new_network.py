@@ -14,9 +14,10 @@ from edge_agent.headend import pki
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import alone, make_private_directory, write_durably
 from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
-from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, TAKE_FIRST, Keyring, check_form
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, check_form
 from edge_agent.headend.passphrases import Ask, ask
 from edge_agent.headend.roles import RoleSpec
+from edge_agent.headend.trust_file import TAKE_FIRST
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import write_file
 from edge_agent.trust.chain import TRUST_TYPE

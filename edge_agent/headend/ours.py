@@ -13,8 +13,9 @@ from pathlib import Path
 
 from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import JobId
-from edge_agent.headend.keyring import Keyring, document_of
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.signing import SigningError, digest_of
+from edge_agent.headend.trust_file import document_of
 
 Named = TrustVersion | JobId | None
 

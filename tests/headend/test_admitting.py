@@ -16,11 +16,12 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.composing import compose
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.keyring import SERIALS_LEFT, Keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import renew
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.roles import default_roles
+from edge_agent.headend.serials import SERIALS_LEFT
 from edge_agent.headend.signing import read_order
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Signer, new_signer
@@ -90,7 +91,7 @@ class Office:
         orders = {path.name: path.read_bytes() for path in (self.keyring.directory / "orders").iterdir()}
         head = json.loads((self.shelf / "head" / "area" / AREA / "head.json").read_bytes())
         body = self.shelf / "paper" / json.loads(b64decode(head["payload"]))["digest"]
-        return self.keyring.serials(), orders, [one["order_id"] for one in json.loads(body.read_bytes())["orders"]]
+        return self.keyring.serials.last(), orders, [one["order_id"] for one in json.loads(body.read_bytes())["orders"]]
 
 
 @pytest.fixture
@@ -215,4 +216,4 @@ def test_a_serial_is_that_of_an_issuer_whose_officer_signed_it(
     office: Office, issuer: str, marks: dict[str, int]
 ) -> None:
     office.keyring.note_order(office.signed(office.cancel(issuer=issuer), office.officer), issuer, 7)
-    assert office.keyring.serials() == marks
+    assert office.keyring.serials.last() == marks

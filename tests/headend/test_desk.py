@@ -19,12 +19,13 @@ from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import Desk, Kept, LogTrouble
 from edge_agent.headend.files import write_durably
 from edge_agent.headend.greeting import Greeter
-from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
+from edge_agent.headend.serials import SERIALS_BEGAN
 from edge_agent.headend.verifying import verify
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer
@@ -42,7 +43,7 @@ def judged(keyring: Keyring, topic: str, envelope: bytes, station: str = "tram-0
 def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
     desk: Desk, station: FakeStation, keyring: Keyring
 ) -> None:
-    keyring.next_serial("dong-thanh", SERIALS_BEGAN)
+    keyring.serials.next("dong-thanh", SERIALS_BEGAN)
     _, (reply,) = desk.take(*station.hello(), NOW)
     assert reply.topic == "loa/1/d/tram-01/welcome"
     assert judged(keyring, reply.topic, reply.envelope) == Welcome(

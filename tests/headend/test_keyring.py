@@ -14,10 +14,12 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
-from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.pki import load_authority
 from edge_agent.headend.roles import default_roles
+from edge_agent.headend.serials import SERIALS_BEGAN
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import load_signer, new_signer
@@ -221,37 +223,14 @@ def test_no_station_gets_the_id_of_a_session_of_the_headends_own(keyring: Keyrin
     assert not keyring.folder(station).directory.exists()
 
 
-def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> None:
-    given: list[int] = []
-
-    def ask() -> None:
-        other = Keyring(keyring.directory)
-        given.extend(other.next_serial("dong-thanh", SERIALS_BEGAN) for _ in range(20))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(given) == list(range(1, 81))
-    assert keyring.serials() == {"dong-thanh": 80}
-
-
 def test_the_marks_of_a_station_are_those_of_issuers_who_may_order_around_it(keyring: Keyring) -> None:
     for issuer in ("dong-thanh", "ubnd-dong-thanh", "ha-noi", "nobody"):
-        keyring.next_serial(issuer, SERIALS_BEGAN)
+        keyring.serials.next(issuer, SERIALS_BEGAN)
     province = {role.grant.issuer for role in keyring.trust.roles if role.name == "province" and role.grant is not None}
     assert province == {"ha-noi"}
     assert keyring.marks(f"{WARD}/xom-1") == {"dong-thanh": 1, "ha-noi": 1, "ubnd-dong-thanh": 1}
     assert keyring.marks("vn/ha-noi/khac") == {"ha-noi": 1}
     assert keyring.marks("vn/hue") == {}
-
-
-def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(keyring: Keyring) -> None:
-    keyring.next_serial("dong-thanh", SERIALS_BEGAN)
-    (keyring.directory / "serials.json").write_text("{")
-    with pytest.raises(KeyringError, match="never go back"):
-        keyring.next_serial("dong-thanh", SERIALS_BEGAN)
 
 
 def test_a_key_is_found_by_its_role_and_a_wrong_name_lists_what_there_is(keyring: Keyring) -> None:

@@ -17,9 +17,10 @@ from edge_agent.headend.ceremonies import renew as sign_anew
 from edge_agent.headend.cli import main
 from edge_agent.headend.code_book import CodeBook
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.keyring import Keyring, document_of
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import renew
 from edge_agent.headend.manifests import paper_of
+from edge_agent.headend.trust_file import document_of
 from edge_agent.identity.codes import Code
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.strict_json import INTEGER_MAX, dump
@@ -75,7 +76,7 @@ def test_what_the_folder_remembers_is_told_to_be_compared_with_the_paper(
     central.code(STATION)
     certificate = central.keyring.enrol("tram-02", AREA).tls.certificate
     pki.revoke(central.keyring.directory / "pki", x509.load_pem_x509_certificates(certificate.read_bytes()))
-    central.keyring.next_serial("ward", utc_now())
+    central.keyring.serials.next("ward", utc_now())
     assert restored(central) == 0
     told = capsys.readouterr().out
     assert f"every code is taken back, of: {STATION}\n" in told

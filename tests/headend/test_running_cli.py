@@ -177,12 +177,12 @@ def test_a_command_that_its_role_may_not_give_is_sent_and_nothing_is_noted_of_it
 def test_by_force_what_stations_will_refuse_is_sent_and_nothing_is_noted_of_it(desk: Desk) -> None:
     draft, order = str(desk.ward.parent / "draft.toml"), desk.ward.parent / "order.json"
     assert sign(desk.ward, "--draft", draft, "--key", "ward-emergency-1") == 0
-    serials = Keyring(desk.ward).serials()
+    serials = Keyring(desk.ward).serials.last()
     words = ["publish", "--dir", str(desk.ward), "--envelope", str(order), "--broker", desk._broker]
     assert main(words) == 1
     assert main([*words, "--force"]) == 0
     assert desk.client.next()[1] == order.read_bytes()
-    assert Keyring(desk.ward).serials() == serials
+    assert Keyring(desk.ward).serials.last() == serials
     assert not (desk.ward / "orders").exists()
     assert not (desk.ward / "manifests.json").exists()
 

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.reasons import explain
 from edge_agent.headend.foresight import refused_by_all
 from edge_agent.headend.given import Given, heading_of
-from edge_agent.headend.keyring import SERIALS_LEFT, Keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.serials import SERIALS_LEFT
 from edge_agent.trust.strict_json import INTEGER_MAX
 
 

@@ -15,7 +15,8 @@ from edge_agent.headend import pki
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone
 from edge_agent.headend.code_book import CodeBook
-from edge_agent.headend.keyring import SERIALS_BEGAN, SERIALS_LEFT, Keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.serials import SERIALS_BEGAN, SERIALS_LEFT
 from edge_agent.headend.words import day_and_hour
 
 AGAIN = """\
@@ -56,7 +57,7 @@ def _remembers(keyring: Keyring, zone: ZoneInfo) -> Iterator[str]:
         epoch = f"kỳ / epoch {document.epoch}, " if document.area else ""
         which = f"{document.area or 'gốc / root'}, {epoch}phiên bản / version {document.version}"
         yield f"văn bản ủy quyền / trust document {which}, {day_and_hour(document.issued_at, zone)}"
-    for issuer, serial in sorted(keyring.serials().items()):
+    for issuer, serial in sorted(keyring.serials.last().items()):
         # A number follows the clock, unless an order came from somebody who counts otherwise.
         about = day_and_hour(SERIALS_BEGAN + serial * SECOND_MS if serial <= SERIALS_LEFT else None, zone)
         yield f"lệnh sau cùng / the last order: {issuer}, số / serial {serial}, khoảng / about {about}"

@@ -132,7 +132,7 @@ class Orders:
             "issuer": grant.issuer,
             "level": grant.level,
             "key_epoch": 0,
-            "serial": self.keyring.next_serial(grant.issuer, now),
+            "serial": self.keyring.serials.next(grant.issuer, now),
             "issued_at": now,
             "not_before": now - SECOND_MS,
             "not_after": due + VALID_MS,

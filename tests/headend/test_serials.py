@@ -1,0 +1,53 @@
+"""Serial numbers: none is given out twice, whoever asks, and none goes back."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.serials import SERIALS_BEGAN, Serials
+
+WARD = "dong-thanh"
+
+
+def test_a_serial_is_never_given_out_twice_whoever_asks(tmp_path: Path) -> None:
+    given: list[int] = []
+
+    def ask() -> None:
+        other = Serials(tmp_path)
+        given.extend(other.next(WARD, SERIALS_BEGAN) for _ in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(given) == list(range(1, 81))
+    assert Serials(tmp_path).last() == {WARD: 80}
+
+
+def test_a_folder_that_knows_nothing_of_what_was_given_out_elsewhere_goes_by_the_clock(tmp_path: Path) -> None:
+    an_hour = UtcMs(SERIALS_BEGAN + 3_600_000)
+    assert Serials(tmp_path).next(WARD, an_hour) == 3_600
+    assert Serials(tmp_path).next(WARD, an_hour) == 3_601
+    assert Serials(tmp_path).next(WARD, SERIALS_BEGAN) == 3_602, "a clock that was set back takes no number back"
+
+
+def test_what_was_given_out_elsewhere_is_noted_upwards_alone_and_of_its_issuer(tmp_path: Path) -> None:
+    serials = Serials(tmp_path)
+    serials.note(WARD, 7)
+    serials.note(WARD, 5)
+    serials.note("ha-noi", 3)
+    assert serials.last() == {WARD: 7, "ha-noi": 3}
+    assert serials.next(WARD, SERIALS_BEGAN) == 8
+
+
+def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(tmp_path: Path) -> None:
+    Serials(tmp_path).next(WARD, SERIALS_BEGAN)
+    (tmp_path / "serials.json").write_text("{")
+    with pytest.raises(KeyringError, match="never go back"):
+        Serials(tmp_path).next(WARD, SERIALS_BEGAN)
