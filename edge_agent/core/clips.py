@@ -298,11 +298,11 @@ def may_lack(job: Job) -> bool:
     return job.live or _warns(job)
 
 
-def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
+def trouble(state: State, job: Job, since: MonoMs = MonoMs(0), by: MonoMs | None = None) -> tuple[Reason, bool] | None:
     """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed.
 
-    What failed before ``since`` says nothing; why it is not asked for yet does. A warning is helped by any of its own
-    that may still come.
+    What failed before ``since`` says nothing; why it is not asked for yet does, but for what is asked for in time: it
+    is due ``by`` then. A warning is helped by any of its own that may still come.
     """
     for item in needed_by(job):
         clip = state.clips.get(item_key(item))
@@ -312,9 +312,18 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
         others_may_speak = item in _own(job) and _may_still_speak(state, job)
         if wrong is not None:
             return wrong, others_may_speak
+        if by is not None and _comes_in_time(clip, by):
+            continue
         if clip.reason is not None and (clip.status is ClipStatus.WAITING or clip.failed_at >= since):
             return clip.reason, clip.again or others_may_speak
     return None
+
+
+def _comes_in_time(clip: Clip, by: MonoMs) -> bool:
+    """Whether it waits for nothing but its own moment of a night, whose bytes are then still to be had."""
+    if clip.status is not ClipStatus.WAITING or clip.retry_at is None:
+        return False
+    return clip.retry_at + look_ahead.MARGIN_MS <= by
 
 
 def _own(job: Job) -> tuple[StagedItem, ...]:

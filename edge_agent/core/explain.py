@@ -113,5 +113,5 @@ def _reason(state: State, play: Occurrence, now: Now, rules: Rules, lasts_ms: in
             return Reason.CLOCK_NOT_TRUSTED
     if planning.waits_for_a_signature(Turn(state, now), play):
         return Reason.NOT_WELCOMED
-    trouble = clips.trouble(state, job)
+    trouble = clips.trouble(state, job, by=now.mono_of(play.planned))
     return trouble[0] if trouble else play.held_by

@@ -87,7 +87,7 @@ class Street:
         urgent = job.plays_as is JobClass.EMERGENCY
         if not urgent and not self.now.trusted:
             return Reason.CLOCK_NOT_TRUSTED
-        trouble = clips.trouble(self.state, job)
+        trouble = clips.trouble(self.state, job, by=self.now.mono_of(one.planned))
         return None if urgent or trouble is None else trouble[0]
 
     def room(self, one: Open) -> tuple[ZoneId, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -12,12 +13,14 @@ from edge_agent.core import clips, day_bytes, explain, look_ahead
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
 from edge_agent.core.state import Turn
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, UtcMs
+from edge_agent.core.wall_time import local_time
 from tests.core.bench import Bench
 from tests.trust import makers
 
@@ -198,6 +201,36 @@ def test_a_stolen_key_that_orders_broadcasts_for_now_empties_no_sim_before_the_n
     assert named == {(job_id, "failed", "bytes_per_day") for job_id in held_back}
     assert {reason for job_id, _, reason in bench.outcomes() if job_id not in held_back} == {"expired"}
     assert asked_for(bench) == 7, "nothing is asked for again and again"
+
+
+def test_what_waits_for_the_nights_bytes_today_is_told_of_today_alone() -> None:
+    """The ward's officer who looks at tomorrow sees his bulletin there: the night fetches it."""
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    for number in range(5):
+        ordered_now(bench, number)
+    bench.order(job_id="tin", when=makers.rule_when(times=["17:00:00"]), items=[makers.clip_item(length=MOST)])
+    (today,) = [one for one in explain.upcoming(bench.state, bench.now) if one.job_id == "tin"]
+    assert today.reason is Reason.BYTES_PER_DAY
+    day = local_time(bench.now.utc, bench.state.site.timezone).date()
+    plans = [day_plan(bench.state, bench.now, one) for one in (day, day + timedelta(days=1))]
+    assert [[one.reason for one in plan if one.job_id == "tin"] for plan in plans] == [[Reason.BYTES_PER_DAY], [None]]
+
+
+@pytest.mark.parametrize(("due_h", "told"), [(11.8, None), (10.8, Reason.BYTES_PER_DAY)])
+def test_what_the_night_fetches_an_hour_before_it_is_due_is_told_of_no_trouble(
+    due_h: float, told: Reason | None
+) -> None:
+    bench = Bench(policy=LocalPolicy((Clause(),))).boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    for number in range(5):
+        ordered_now(bench, number)
+    item = makers.clip_item(digest=a_moment_of(makers.STATION, 2e-5), length=MOST)
+    bench.order(job_id="tin", when={"kind": "at", "utc": makers.NOON + round(due_h * HOUR_MS)}, items=[item])
+    (tonight,) = [one for one in explain.upcoming(bench.state, bench.now) if one.job_id == "tin"]
+    assert (tonight.reason, asked_for(bench)) == (told, 5)
+    bench.pass_s(10.5 * 3_600)
+    assert asked_for(bench) == 6, "and it is fetched at 22:00"
 
 
 def test_where_those_bytes_have_come_in_vain_a_broadcast_for_now_waits_and_a_warning_does_not() -> None:
