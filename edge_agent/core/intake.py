@@ -6,7 +6,8 @@ replays, reused ids, validity, the ward's hours. Rejects are acknowledged too, o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from edge_agent.core import (
@@ -15,6 +16,7 @@ from edge_agent.core import (
     conflicts,
     entrusted,
     freshness,
+    key_hours,
     manifests,
     records,
     series,
@@ -31,6 +33,7 @@ from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, is_urgent
+from edge_agent.core.past import Logged
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
 from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Refusals, State, Turn
@@ -110,6 +113,13 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     talk.say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
 
 
+def restored(turn: Turn, logged: Iterable[Logged]) -> None:
+    """How many refusals of each reason are on record already, of the same day and boot."""
+    day = turn.now.mono // DAY_MS
+    recorded = Counter(one.refused for one in logged if one.refused is not None and one.at // DAY_MS == day)
+    turn.state = replace(turn.state, refusals=Refusals(day, recorded))
+
+
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
     order_id = accepted.order_id
     seen = turn.state.seen.get(order_id)
@@ -127,6 +137,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
             manifests.ask_soon(turn)
         return
     _make_room(turn, order_id)
+    key_hours.count(turn, accepted)
     remembered = Seen(accepted.digest, accepted.not_after, is_urgent(accepted))
     _forget_surplus(turn)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
@@ -207,11 +218,9 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
 def _objection(
     state: State, accepted: Accepted | AcceptedRule, now: Now, *, held: bool, vouched: bool
 ) -> Reason | None:
-    if _is_taken(state, accepted):
-        return Reason.ID_REUSED
-    doubt = _doubt(state, accepted, now, vouched=vouched)
-    if doubt is not None:
-        return doubt
+    beforehand = _beforehand(state, accepted, now, vouched=vouched)
+    if beforehand is not None:
+        return beforehand
     if isinstance(accepted, AcceptedRule):
         passes = not held and standing.is_done_at_once(state, accepted.order)
         if not (passes or standing.has_room(state, accepted)):
@@ -229,6 +238,16 @@ def _objection(
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
     return None if held else validity.in_time(state, accepted, now)
+
+
+def _beforehand(state: State, accepted: Accepted | AcceptedRule, now: Now, *, vouched: bool) -> Reason | None:
+    """What keeps an order out whatever it orders."""
+    if _is_taken(state, accepted):
+        return Reason.ID_REUSED
+    doubt = _doubt(state, accepted, now, vouched=vouched)
+    if doubt is not None or vouched or key_hours.has_room(state, accepted, now):
+        return doubt
+    return Reason.TOO_MANY_ORDERS
 
 
 def _is_taken(state: State, accepted: Accepted | AcceptedRule) -> bool:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     ID_REUSED = "id_reused"
     NOT_OUR_NONCE = "not_our_nonce"
     TOO_MANY_JOBS = "too_many_jobs"
+    TOO_MANY_ORDERS = "too_many_orders"
     NOT_SAVED = "not_saved"
     # How fresh it is, nobody can tell
     NOT_WELCOMED = "not_welcomed"
@@ -116,6 +117,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.ID_REUSED: "mã lệnh đã dùng cho nội dung khác",
     Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
+    Reason.TOO_MANY_ORDERS: "khóa này đã ra đủ số lệnh tối đa trong một giờ",
     Reason.NOT_SAVED: "trạm không ghi được lệnh vào bộ nhớ, cần gửi lại",
     Reason.NOT_WELCOMED: "máy chủ chưa trả lời trạm (hoặc đã quá 26 giờ), lệnh mới phải chờ",
     Reason.TRUST_BEHIND: "đã có văn bản ủy quyền mới mà trạm chưa nhận được, lệnh mới phải chờ",
@@ -194,6 +196,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.ID_REUSED: "its job id was used for something else",
     Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
+    Reason.TOO_MANY_ORDERS: "as many orders as one key may give in an hour",
     Reason.NOT_SAVED: "the station's storage did not take the order; send it again",
     Reason.NOT_WELCOMED: "the server has not answered the station (or not for 26 hours): new orders wait",
     Reason.TRUST_BEHIND: "a newer trust document exists that has not come: new orders wait",

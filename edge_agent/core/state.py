@@ -16,7 +16,7 @@ from edge_agent.core.heads import NO_HOME, Home
 from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.past import Sounded
+from edge_agent.core.past import Sort, Sounded
 from edge_agent.core.plays import Occurrence, OccurrenceKey
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
@@ -77,6 +77,14 @@ class Refusals:
 
     day: int = 0
     recorded: Mapping[Reason, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How many orders of each sort each key has given in this ``hour`` of boot time."""
+
+    hour: int = 0
+    counts: Mapping[tuple[str, Sort], int] = field(default_factory=dict)
 
 
 class Unproven(StrEnum):
@@ -275,6 +283,7 @@ class State:
     seen: Mapping[JobId, Seen] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     refusals: Refusals = Refusals()
+    given: Given = Given()
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)

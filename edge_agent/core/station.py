@@ -15,6 +15,7 @@ from edge_agent.core import (
     enforcing,
     entrusted,
     intake,
+    key_hours,
     live,
     manifests,
     playing,
@@ -295,6 +296,8 @@ def _restore(turn: Turn, event: Restored) -> None:
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
     manifests.restored(turn, event.manifests)
+    key_hours.restored(turn, event.logged)
+    intake.restored(turn, event.logged)
     talk.alone(turn)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
 

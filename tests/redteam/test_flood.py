@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 
 from edge_agent.core.intake import REFUSALS_A_DAY, REFUSED_KEPT
+from edge_agent.core.key_hours import ORDERS_AN_HOUR
 from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.core.units import HOUR_MS, MINUTE_MS
 from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE
@@ -63,12 +64,30 @@ def _long_over(rig: SimRig) -> list[bytes]:
     return [makers.signed_job(job_id=f"cu-{number}", **times) for number in range(REFUSED_KEPT + 1)]
 
 
+def _of_a_stolen_key(rig: SimRig) -> list[bytes]:
+    """No two alike, each for this station and in time: of all floods the one that takes a key."""
+    return [_signed(number, "next_item", rig) for number in range(A_MINUTE)]
+
+
+def _of_a_key_that_restarts(rig: SimRig) -> list[bytes]:
+    """The same, and the agent ends and begins again and again."""
+    return [_signed(number, "restart" if number % 300 == 299 else "next_item", rig) for number in range(A_MINUTE)]
+
+
+def _signed(number: int, what: str, rig: SimRig) -> bytes:
+    now = rig.world.utc()
+    times = {"issued_at": now, "not_before": now, "not_after": now + 120_000}
+    return makers.signed_command(order_id=f"trom-{number}", do={"what": what}, **times)
+
+
 FLOODS = {
     "rubbish": _rubbish,
     "replayed": _replayed,
     "for others": _for_others,
     "of others' logs": _of_others_logs,
     "long over": _long_over,
+    "of a stolen key": _of_a_stolen_key,
+    "of a key that restarts": _of_a_key_that_restarts,
 }
 TOPICS = {"of others' logs": f"loa/1/d/{makers.STATION}/ack"}
 
@@ -89,6 +108,7 @@ def flooded(kind: str | None) -> tuple[int, int, Counter[str], int]:
     minutes = MINUTES.get(kind or "", 1)
     rig = at_work()
     world, disk = rig.world, rig.world.disk
+    world.supervised = True
     messages = FLOODS[kind](rig) if kind else []
     topic = TOPICS.get(kind or "", makers.JOB_TOPIC)
     commits, kept, answered = disk.commits, len(disk.committed.records), len(world.headend.answers)
@@ -134,6 +154,15 @@ def test_a_flood_of_what_was_once_signed_writes_so_many_records_a_day(kind: str,
     assert records == REFUSALS_A_DAY
     assert commits <= 3 * records, "the record, and what the server says of it"
     assert emergency_ms == pytest.approx(alone_ms, abs=50)
+
+
+@pytest.mark.parametrize("kind", ["of a stolen key", pytest.param("of a key that restarts", marks=pytest.mark.deep)])
+def test_a_flood_of_newly_signed_orders_writes_so_many_an_hour(kind: str, alone_ms: int) -> None:
+    """As soon as in peace an emergency sounds where the thief may not restart the station."""
+    commits, records, _, emergency_ms = flooded(kind)
+    assert records == ORDERS_AN_HOUR - 1 + REFUSALS_A_DAY, "the market's was one of that key's"
+    assert commits <= 3 * records
+    assert kind != "of a stolen key" or emergency_ms == pytest.approx(alone_ms, abs=50)
 
 
 def test_rubbish_is_answered_only_so_often_and_an_order_always() -> None:

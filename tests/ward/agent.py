@@ -60,7 +60,7 @@ class Agent(Runtime):
         self._chain: Chain | None = None
         self._documents: Mapping[str, bytes] = {}
         self._device_there = False
-        journal = FakeJournal(world.disk, Origin(world.site.station, "1.2.3", "0123abcd"))
+        journal = FakeJournal(world.disk, Origin(world.site.station, "1.2.3", world.machine.boot_id()))
         super().__init__(self._ports(journal), Inbox())
         self._journal: VirtualJournal = VirtualJournal(self, journal)
         self._staging: VirtualStaging = VirtualStaging(self)  # type: ignore[assignment]
@@ -178,6 +178,9 @@ class Agent(Runtime):
                 return
         if isinstance(effect, fx.Note):
             self._world.noted(effect)
+            return
+        if isinstance(effect, fx.EndProcess):
+            self.post(StopAsked(), 0)
             return
         super()._perform(effect, now)
 

@@ -214,4 +214,11 @@ CLAUSES: tuple[Clause, ...] = (
         "beyond 200 unfinished jobs an order is `too_many_jobs`",
         "200 orders would stay in the station for as long as they are valid",
     ),
+    never(
+        "JOB-65",
+        "5",
+        "khóa đã ra 500 lệnh trong giờ",
+        "beyond 500 orders of one key in an hour an order is `too_many_orders`",
+        "the key could order nothing in the station for the rest of that hour",
+    ),
 )

@@ -1,0 +1,60 @@
+"""Decide how many new orders of one key a station takes in an hour: each is written to its card.
+
+Whoever has stolen a key signs as many as he likes, and the broker that brings them may be his. What silences and what
+warns is counted apart, so that no heap of other orders keeps anybody from it; and each key for itself, so that it keeps
+nobody else from anything. Counted by boot time, which nobody can set; what the records of this boot tell counts after a
+restart of the agent, too, for a thief can order that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from edge_agent.core import standing
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.job import Accepted
+from edge_agent.core.order import AcceptedRule, is_urgent
+from edge_agent.core.past import Logged, Sort
+from edge_agent.core.state import Given, State, Turn
+from edge_agent.core.units import HOUR_MS, MonoMs
+
+ORDERS_AN_HOUR = 500
+# Of each sort, and each key. A ward gives some 20 a day, a central server that asks for the plan each minute 60 in an
+# hour. An order is 49 kB of writes (its own commit, its record's, and the centre's word for that): all day long 590 MB
+# of each sort, of which a card bears years.
+
+
+def sort_of(accepted: Accepted | AcceptedRule) -> Sort:
+    """What it is counted among."""
+    if is_urgent(accepted):
+        return Sort.WARNING
+    silences = isinstance(accepted, AcceptedRule) and standing.only_silences(accepted.order)
+    return Sort.SILENCE if silences else Sort.OTHER
+
+
+def has_room(state: State, accepted: Accepted | AcceptedRule, now: Now) -> bool:
+    """Whether one of the keys that signed it may give one more now."""
+    counts, sort = _of_this_hour(state.given, now.mono).counts, sort_of(accepted)
+    return any(counts.get((key, sort), 0) < ORDERS_AN_HOUR for key in accepted.signers)
+
+
+def count(turn: Turn, accepted: Accepted | AcceptedRule) -> None:
+    """It is taken."""
+    given = _of_this_hour(turn.state.given, turn.now.mono)
+    counts = Counter(given.counts) + Counter((key, sort_of(accepted)) for key in accepted.signers)
+    turn.state = replace(turn.state, given=replace(given, counts=counts))
+
+
+def restored(turn: Turn, logged: Iterable[Logged]) -> None:
+    """What this hour's records tell, of each order once: one that recurs has a record each time."""
+    hour = turn.now.mono // HOUR_MS
+    orders = {one.digest: one for one in logged if one.refused is None and one.at // HOUR_MS == hour}
+    counts = Counter((key, one.sort) for one in orders.values() for key in one.signers)
+    turn.state = replace(turn.state, given=Given(hour, counts))
+
+
+def _of_this_hour(given: Given, mono: MonoMs) -> Given:
+    hour = mono // HOUR_MS
+    return given if given.hour == hour else Given(hour)
