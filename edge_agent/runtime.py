@@ -49,6 +49,7 @@ from edge_agent.journal_worker import (
 )
 from edge_agent.manifest_worker import ManifestWorker, PostHello
 from edge_agent.restoring import restored, stands
+from edge_agent.spent_file import SpentFile
 from edge_agent.staging_worker import StagingWorker
 from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES
@@ -121,6 +122,7 @@ class Ports:
     upstream: Upstream
     trust: Keeper
     status_file: Path
+    spent_file: Path
     ready: Callable[[], None]
     alive: Callable[[], None]
     home: HomeServer | None = None
@@ -184,6 +186,7 @@ class Runtime:
         self._manifests = None if ports.home is None else ManifestWorker(ports.home, inbox.post)
         self._renewed = MonoMs(0)
         self._status = StatusFile(ports.status_file)
+        self._spent = SpentFile(ports.spent_file)
         self._ending_at: MonoMs | None = None
         self._clock_moved = False
         self._signed = ports.contents.floor
@@ -204,7 +207,7 @@ class Runtime:
             self._journal.order(SaveFloor(self._signed))  # before the documents: behind them nobody sees the change
         self._keep_trust()
         again = restored(self._ports.contents, trust.judge, trust.standing)
-        self._step(replace(again, seed=secrets.token_hex(SEED_BYTES)))
+        self._step(replace(again, seed=secrets.token_hex(SEED_BYTES), fetched=self._spent.read()))
         self._ports.device.start()
         self._ports.session.start()
         self._ports.ready()
@@ -227,6 +230,7 @@ class Runtime:
         for ack in behind:
             self._journal.order(Afterwards(partial(self._ports.session.ack, ack.token)))
         self._renew(now.mono)
+        self._spent.keep(self._state.fetched)
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)

@@ -131,6 +131,7 @@ class Agent:
             upstream=self.upstream,
             trust=keeper,
             status_file=self.status_file,
+            spent_file=folder / "spent.json",
             ready=self._is_ready,
             alive=self._is_alive,
         )

@@ -37,6 +37,7 @@ FLOORS = {
     "config": 2,
     "clock": 2,
     "watchdog": 2,
+    "spent_file": 2,
     "status_file": 2,
     "link": 2,
     "memory": 2,

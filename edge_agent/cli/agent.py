@@ -138,6 +138,7 @@ def _ports(
         upstream=upstream,
         trust=keeper,
         status_file=paths.status(config),
+        spent_file=paths.spent(config),
         ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer, stager),
         alive=partial(_alive, progress, session.turned_at),
         home=_home(config, clock),

@@ -57,6 +57,11 @@ def certificate_trouble(config: Config) -> Path:
     return config.paths.run_dir / "certificate-trouble.json"
 
 
+def spent(config: Config) -> Path:
+    """What the night's audio has cost, over restarts of the agent."""
+    return config.paths.run_dir / "spent.json"
+
+
 def status(config: Config) -> Path:
     """What the agent shows of itself, for the console and for ``edge-agent status``."""
     return config.paths.run_dir / "status.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import look_ahead
-from edge_agent.core.state import Fetched, Turn
+from edge_agent.core.past import Fetched
+from edge_agent.core.state import Turn
 from edge_agent.core.units import UtcMs
 
 SOON_BYTES_PER_DAY = 1_000_000_000

@@ -9,7 +9,7 @@ from enum import StrEnum
 from edge_agent.core.heads import Head, Kept, Manifest
 from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.past import Logged, Sounded
+from edge_agent.core.past import NOTHING_FETCHED, Fetched, Logged, Sounded
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import NOTHING_STANDS, AcceptedTrust, TrustStanding
@@ -79,7 +79,7 @@ class Restored:
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
     orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately,
-    ``logged`` what the newest records of this boot tell of orders;
+    ``logged`` what the newest records of this boot tell of orders, ``fetched`` what its night has cost;
     ``trust`` is what is believed, ``floor`` the last signed time, ``forgotten`` the serials (by issuer) up to which
     this card may have forgotten what it did; ``chain_from`` and ``seed`` as in ``state.Link``,
     ``forgot_by`` as in ``state.State``.
@@ -102,6 +102,7 @@ class Restored:
     forgot_by: bytes = b""
     manifests: tuple[Kept, ...] = ()
     logged: tuple[Logged, ...] = ()
+    fetched: Fetched = NOTHING_FETCHED
 
 
 @dataclass(frozen=True, slots=True)

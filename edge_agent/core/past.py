@@ -54,6 +54,17 @@ class Sounded:
         return self.started, self.ended
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How many bytes were asked for, or came beside that, since a night began (``look_ahead.night_of``)."""
+
+    night: int = 0
+    bytes: int = 0
+
+
+NOTHING_FETCHED = Fetched()
+
+
 class Sort(StrEnum):
     """What an order is counted among (``key_hours``)."""
 

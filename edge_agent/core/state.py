@@ -16,7 +16,7 @@ from edge_agent.core.heads import NO_HOME, Home
 from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.past import Sort, Sounded
+from edge_agent.core.past import NOTHING_FETCHED, Fetched, Sort, Sounded
 from edge_agent.core.plays import Occurrence, OccurrenceKey
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
@@ -61,14 +61,6 @@ class Clip:
     came_bytes: int = 0
     left_out: bool = False
     tried: frozenset[JobId] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """How many bytes were asked for, or came beside that, since a night began (``look_ahead.night_of``)."""
-
-    night: int = 0
-    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +279,7 @@ class State:
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
-    fetched: Fetched = Fetched()
+    fetched: Fetched = NOTHING_FETCHED
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
     link: Link = Link()
     unauthenticated: int = 0

@@ -278,7 +278,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     link = replace(link, seed=event.seed)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
     turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor, unsigned=True)
-    turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by)
+    turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by, fetched=event.fetched)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True, undated=not rule.held)

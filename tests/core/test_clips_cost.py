@@ -14,8 +14,9 @@ from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.day_ahead import day_plan
-from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Connected, Restored
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.past import NOTHING_FETCHED, Fetched
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
 from edge_agent.core.state import Turn
@@ -265,6 +266,18 @@ def test_a_day_that_a_wrong_clock_has_used_up_in_the_future_holds_back_nothing_u
     day_bytes.count(ahead, LENGTH)
     bench.state = ahead.state
     assert day_bytes.used(look(bench)) == 0
+
+
+@pytest.mark.parametrize("used_up", [False, True])
+def test_a_restart_that_a_thief_has_ordered_gives_a_day_that_is_used_up_no_new_bytes(*, used_up: bool) -> None:
+    bench = Bench()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    spent = Fetched(look_ahead.night_of(bench.state.site, bench.now.utc), day_bytes.SOON_BYTES_PER_DAY)
+    bench.send(Restored((), (), {}, 0, 0, "e1", fetched=spent if used_up else NOTHING_FETCHED))
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    assert ordered_now(bench, 1) is not used_up
+    assert ordered_now(bench, 2, **{"class": "emergency"})
 
 
 def test_where_a_day_may_cost_more_than_what_is_due_soon_neither_has_less() -> None:

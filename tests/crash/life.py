@@ -94,6 +94,7 @@ def live(birth: Birth, line: Line) -> None:
         upstream=upstream,
         trust=believing(ward_trust(), contents.trust, birth.site),
         status_file=birth.run_dir / "status.json",
+        spent_file=birth.run_dir / "spent.json",
         ready=lambda: None,
         alive=lambda: None,
     )

@@ -14,6 +14,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
+from edge_agent.core.past import Fetched
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
@@ -36,6 +37,7 @@ from tests.trust import makers
 from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS, NET_MS
 
 if TYPE_CHECKING:
+    from tests.ward.machine import Machine
     from tests.ward.world import World
 
 HEARTBEAT_MS = 5 * MINUTE_MS
@@ -66,6 +68,7 @@ class Agent(Runtime):
         self._staging: VirtualStaging = VirtualStaging(self)  # type: ignore[assignment]
         self._aside: VirtualAside = VirtualAside()
         self._manifests: VirtualManifests = VirtualManifests(self)  # type: ignore[assignment]
+        self._spent: _Spent = _Spent(world.machine)  # type: ignore[assignment]
         self._status: _NoStatus = _NoStatus()  # type: ignore[assignment]
 
     @property
@@ -109,7 +112,7 @@ class Agent(Runtime):
         """What ``Runtime.run`` does before its loop."""
         trust = self._ports.trust
         again = restored(self._ports.contents, trust.judge, trust.standing)
-        self.take(replace(again, seed=f"{self._world.mono:032x}"))
+        self.take(replace(again, seed=f"{self._world.mono:032x}", fetched=self._spent.read()))
         self._ports.device.start()
         self._ports.session.start()
         for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue)):
@@ -235,6 +238,7 @@ class Agent(Runtime):
             upstream=upstream,
             trust=keeper,
             status_file=Path("/nonexistent"),
+            spent_file=Path("/nonexistent"),
             ready=_nothing,
             alive=_nothing,
         )
@@ -343,6 +347,19 @@ class _Line:
     def stop(self) -> None:
         if self._world.io is not None:
             self._world.io.hang_up()
+
+
+class _Spent:
+    """What lies in the machine's memory of the night's cost, until its power goes."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def read(self) -> Fetched:
+        return self._machine.spent
+
+    def keep(self, fetched: Fetched) -> None:
+        self._machine.spent = fetched
 
 
 class _NoStatus:
