@@ -22,8 +22,8 @@ from edge_agent.core.units import HOUR_MS, MonoMs
 
 ORDERS_AN_HOUR = 500
 # Of each sort, and each key. A ward gives some 20 a day, a central server that asks for the plan each minute 60 in an
-# hour. An order is 49 kB of writes (its own commit, its record's, and the centre's word for that): all day long 590 MB
-# of each sort, of which a card bears years.
+# hour. A short order is 49 kB of writes (its own commit, its record's, and the centre's word for that), the longest
+# timetable 1 MB: all day long 0.6 to 12 GB, which a card bears for a year or more (docs/adr/0035).
 
 
 def sort_of(accepted: Accepted | AcceptedRule) -> Sort:
