@@ -18,7 +18,7 @@ from edge_agent.core.units import StationId
 from edge_agent.headend.schemas import faults
 from edge_agent.sync.topics import subscriptions, up_topic
 from edge_agent.trust.envelope import payload_type
-from tests.headend.test_schemas import ORDERS
+from tests.headend.schema_papers import ORDERS
 from tests.trust import makers
 from tools import asyncapi
 

@@ -2,251 +2,46 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
-from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.effects import Verdict
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import JobClass, Preemption
-from edge_agent.core.occurrence import OPEN, OUTCOMES
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import IntoQuiet
-from edge_agent.core.units import StationId
-from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, Unheard, hear
 from edge_agent.headend.schemas import DOWN, KINDS, SHARED, UP, faults, schema
 from edge_agent.sync.messages import PAYLOAD_BYTES_MAX
-from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, up_topic
 from edge_agent.trust.bundle import read_file
-from edge_agent.trust.commands import What
 from edge_agent.trust.documents import load_document
 from edge_agent.trust.entries import SAID_ONCE
 from edge_agent.trust.envelope import open_envelope, payload_type, sign
-from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import Scheme
 from edge_agent.trust.manifests import read_manifest
-from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
 from edge_agent.trust.strict_json import WireError
+from tests.headend.schema_papers import (
+    BEYOND_RULE,
+    BEYOND_TRUST,
+    EXAMPLES,
+    MANIFEST,
+    ORDERS,
+    PROTOCOL,
+    SIGNERS,
+    STATION,
+    TRUST,
+    examples,
+    judged,
+)
 from tests.headend.schema_walk import Change, changes, fields, plain, replaced
 from tests.headend.second_reader import sound
 from tests.trust import makers
-from tools.schema_tree import branches, followed, listed, whole
+from tools.schema_tree import branches, followed, whole
 
 NINTH = 9
 # One change of so many is read by both implementations: the other takes half a minute of CPU for all of them.
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-PROTOCOL = EXAMPLES.parent / "protocol.md"
-JUDGE = make_judge(makers.make_trust(), makers.make_site())
-STATION = Enrolled(StationId(makers.STATION), makers.AREA, "", makers.signer("station").public)
-
-JOBS = (
-    makers.job_dict(
-        audience={"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]},
-        critical=["volume"],
-        order=1,
-        loops=2,
-        gap_s=3,
-        preemption="drop",
-        missed={"policy": "late", "limit_s": 60, "zones_s": 600},
-        when=makers.rule_when(),
-        series="lu-1",
-        version=2,
-        corrects="job-0",
-        cap={"identifier": "1", "sender": "2", "sent": "3"},
-    ),
-    makers.job_dict(when={"kind": "at", "utc": makers.NOON}, missed={"policy": "skip"}, audience={"areas": ["vn"]}),
-    makers.job_dict(
-        **{"class": "emergency"},
-        audience={"stations": [makers.STATION]},
-        when={"kind": "now", "every_s": 60, "until": makers.NOON + 1},
-        series="lu-1",
-        version=9,
-        all_clear=True,
-        rehearsal=False,
-    ),
-    makers.job_dict(items=[makers.live_item(stand_in=makers.clip_item()), makers.text_item()]),
-    makers.job_dict(**{"class": "emergency"}, rehearsal=True, when={"kind": "at", "utc": makers.NOON}),
-)
-"""Together they use every field of the schema, and each condition in it; so do the others below of theirs."""
-REGULATIONS = (
-    makers.regulation_dict(
-        audience={"stations": [makers.STATION], "areas": [makers.AREA], "zones": []},
-        critical=["clauses"],
-        into_quiet="cut",
-        clauses=[
-            makers.clause_dict(
-                weekdays=[1, 7], holidays=["2027-02-06"], sessions_per_day=4, day_s=3_600, live_day_s=60
-            ),
-            {"classes": ["normal"], "zones": ["cho"], "session_s": 60, "volume": [["05:00", "06:00", 45]]},
-        ],
-    ),
-)
-ZONED = {"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]}
-WINDOWS = (
-    makers.window_dict(audience=ZONED, critical=["ends"], total_s=3_600, volume=60),
-    makers.window_dict(kind="silence"),
-)
-DO: tuple[dict[str, Any], ...] = (
-    {"what": "cancel", "target": "job-1", "until": makers.NOON + makers.DAY_MS},
-    {"what": "pause", "for_s": 60},
-    {"what": "volume", "volume": 40},
-    {"what": "amplifier", "on": True, "for_s": 60},
-    {"what": "lock", "for_s": 60},
-    {"what": "rank", "job_ids": ["job-2", "job-1"]},
-    {"what": "choose", "target": "job-1", "when": {"kind": "now"}},
-    {"what": "choose", "target": "job-1", "when": {"kind": "at", "utc": makers.NOON}},
-    {"what": "choose", "target": "job-1", "when": makers.rule_when()},
-    {"what": "ask", "day": "2026-10-02"},
-)
-COMMANDS = (
-    makers.command_dict(audience=ZONED, critical=["do"]),
-    *(makers.command_dict(do={"what": what}) for what in ("stop", "resume", "next_item", "restart", "self_test")),
-    *(makers.command_dict(do=do) for do in DO),
-)
-ENTRIES = (
-    makers.entry_dict(
-        audience=ZONED,
-        order=1,
-        loops=2,
-        gap_s=3,
-        preemption="drop",
-        missed={"policy": "late", "limit_s": 60, "zones_s": 600},
-        cap={"identifier": "1", "sender": "2", "sent": "3"},
-    ),
-    makers.entry_dict("trua", when={"kind": "at", "utc": makers.NOON}, items=[makers.text_item()]),
-    makers.entry_dict("tiep-am", items=[makers.live_item(stand_in=makers.clip_item())]),
-)
-TIMETABLES = (
-    makers.timetable_dict(audience=ZONED, critical=["entries"], name="loa-cho", entries=[*ENTRIES]),
-    makers.timetable_dict(entries=[]),
-)
-WELCOME, ACK = makers.welcome_dict(critical=["log"]), makers.ack_dict(critical=["log"])
-NOTHING_HELD = {"log": {"epoch": "", "seq": 0, "hash": ""}}
-BEYOND_JOB = (
-    "not_after: later than not_before",
-    "when.until: later than not_before, not later than not_after",
-    "corrects: another job",
-    "do.target: another order",
-    ".urls: a line-in alone, or https:// addresses",
-    "when.last_day: not before first_day",
-    "this one is not known here",
-    'a day as "2026-10-01"',
-)
-BEYOND_RULE = (
-    *BEYOND_JOB,
-    "ends: later than begins",
-    "ends: not later than not_after",
-    "days after begins",
-    "do.until: at most 400 days after not_before",
-    "job_id: each only once",
-    "another job_id, this is the timetable's own",
-)
-"""What a parser may find in an order that its schema cannot say: each is a line of the schema's ``x-beyond``."""
-BEYOND_TRUST = (
-    "expires: later than issued_at",
-    "days after issued_at",
-    "at most issued_at",
-    "the SHA-256 of the key's bytes",
-    "a key counts once",
-    "SEC1 point on the curve",
-    "a keyid that stands under keys",
-    "the number of its keyids",
-    "role: each only once",
-    "a server's key must not start sound",
-    "no key that also orders jobs",
-    "some of classes, without emergency",
-)
-
-
-SIGNERS = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer", "timetable": "officer"}
-HEAD = {"realm": makers.REALM, "type": "head", "critical": ["scope"], "scope": f"area/{makers.AREA}", "epoch": 1}
-HEAD |= {"counter": 1, "issued_at": makers.NOON, "digest": "ab" * 32, "length": 900}
-PAPER = {"envelope": "cd" * 32, "length": 900}
-MANIFEST = {
-    "realm": makers.REALM,
-    "type": "manifest",
-    "scope": f"station/{makers.STATION}",
-    "epoch": 1,
-    "counter": 1,
-    "upto": {makers.ISSUER: 4},
-    "orders": [{"digest": "ab" * 32, "order_id": "job-1", "not_after": makers.NOON, **PAPER}],
-    "trust": [{"area": "", "epoch": 0, "version": 1, **PAPER}],
-}
-ORDERS = {
-    "job": JOBS,
-    "regulation": REGULATIONS,
-    "window": WINDOWS,
-    "command": COMMANDS,
-    "timetable": TIMETABLES,
-    "welcome": (WELCOME, WELCOME | NOTHING_HELD),
-    "ack": (ACK, ACK | NOTHING_HELD),
-    "head": (HEAD,),
-}
-
-
-def examples(kind: str) -> list[Any]:
-    """The payloads in docs/examples of that kind."""
-    written = [json.loads(path.read_bytes()) for path in sorted(EXAMPLES.glob("*.json"))]
-    payloads = [json.loads(base64.b64decode(one["payload"])) for one in written if "payload" in one]
-    if kind == "record":
-        return [record["body"] for log in examples("log") for record in log["records"]]
-    return [one for one in payloads if one["type"] == kind]
-
-
-def trust_documents() -> tuple[dict[str, Any], ...]:
-    token = makers.P256Signer("token")
-    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12, "sources": ["https://live.test/"]}
-    ward = makers.job_role(keyids=[token.keyid], limits={"hours": [["05:00", "21:00"]], **counted})
-    both = makers.job_role(
-        role="both",
-        orders=["job", "command"],
-        limits={"classes": ["normal"], "offered": ["normal"], "commands": ["stop"]},
-    )
-    roles = [ward, makers.online_role(), makers.owner_role(), makers.command_role(), both]
-    keys = [token.public, makers.signer("national").public]
-    root = makers.trust_document(keys=keys, roles=roles, delegates=_delegates("national"))
-    closed = makers.area_document(makers.AREA)
-    area = makers.area_document(
-        "vn/ha-noi", "officer", "deputy", "so-tttt", version=7, epoch=2, roles=[ward], delegates=_delegates("so-tttt")
-    )
-    area["keys"] |= {token.keyid: token.public.to_trust()}
-    papers = makers.delegates("owner", orders=["regulation", "window"], levels=["commune"])
-    papers["limits"] = {"areas": [makers.AREA], "validity_max_s": 86_400}
-    policy = makers.area_document(makers.AREA, "owner", roles=[makers.owner_role()], delegates=papers)
-    return root, area, policy, closed
-
-
-def _delegates(name: str) -> dict[str, Any]:
-    """Bounds of every kind."""
-    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12, "sources": ["https://live.test/"]}
-    return makers.delegates(name, limits={"hours": [["05:00", "21:00"]], "offered": ["normal"], **counted})
-
-
-TRUST: dict[str, tuple[Any, ...]] = {
-    "trust": trust_documents(),
-    "trust_file": ({"type": "trust-file", "documents": [{}, {}]},),
-}
-"""Documents of the root and of areas; of a file only the frame: its envelopes are opened one by one."""
-
-
-def judged(kind: str, payload: Any) -> Rejected | None:
-    """What the station says of a signed payload, if it is that its form is wrong."""
-    signer = makers.signer(SIGNERS.get(kind, "server"))
-    # Not by ``dump``: it would refuse to write what we must see refused.
-    message = sign(payload_type(kind), json.dumps(payload).encode(), [signer])
-    judgement = JUDGE(f"loa/1/d/{makers.STATION}/{'job' if kind in SIGNERS else kind}", message)
-    return judgement if isinstance(judgement, Rejected) and judgement.reason is Reason.MALFORMED else None
-
 
 NOW = {"kind": "now"}
 AGAIN = {"every_s": 60, "until": makers.NOON + 60_000}
@@ -478,7 +273,7 @@ def _short(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
-    """A field that no sound message above has would never be changed."""
+    """A field that no sound message of ``schema_papers`` has would never be changed."""
     for kind, messages in _sound_ones().items():
         assert untried(kind, *messages) == [], kind
 
@@ -504,100 +299,3 @@ def _properties(node: dict[str, Any], where: str) -> Iterator[str]:
             yield from _properties(under, f"{where}.{name}")
     if "items" in node:
         yield from _properties(node["items"], where)
-
-
-def test_the_enumerations_are_the_codes_own() -> None:
-    common = whole(SHARED)["$defs"]
-    assert listed(common["reason"]) == [reason.value for reason in Reason]
-    assert common["class"]["enum"] == [cls.value for cls in JobClass]
-    assert listed(common["clock_source"]) == [source.value for source in ClockSource]
-    assert listed(common["play"]["properties"]["phase"]) == [phase.value for phase in _in_order(OPEN)]
-    record = whole("record")["properties"]
-    assert record["outcome"]["enum"] == [phase.value for phase in _in_order(OUTCOMES)]
-    assert record["kind"]["enum"] == [kind.value for kind in RecordKind]
-    assert whole("answer")["properties"]["verdict"]["enum"] == [verdict.value for verdict in Verdict]
-    assert listed(whole("state")["properties"]["why"]) == [why.value for why in Why]
-    assert common["preemption"]["enum"] == [one.value for one in Preemption]
-    assert whole("regulation")["properties"]["into_quiet"]["enum"] == [one.value for one in IntoQuiet]
-    assert whole("command")["properties"]["do"]["properties"]["what"]["enum"] == [one.value for one in What]
-    role = whole("trust")["properties"]["roles"]["items"]["properties"]
-    assert role["orders"]["items"]["enum"] == [one.value for one in OrderType if ordered_as(one) is one]
-    below = whole("trust")["properties"]["delegates"]["properties"]
-    assert below["orders"]["items"]["enum"] == [one for one in role["orders"]["items"]["enum"] if one in GIVEN]
-    assert common["limits"]["properties"]["commands"]["items"]["enum"] == [one.value for one in What]
-    scheme = whole("trust")["properties"]["keys"]["additionalProperties"]["properties"]["scheme"]
-    assert scheme["enum"] == [one.value for one in Scheme]
-
-
-def _in_order(phases: frozenset[Any]) -> list[Any]:
-    return [phase for phase in type(next(iter(phases))) if phase in phases]
-
-
-@pytest.mark.parametrize("kind", list(OrderType))
-def test_a_station_knows_exactly_the_fields_of_the_schema(kind: OrderType) -> None:
-    node = whole(kind)
-    under = {name for branch in branches(node) if branch.holds for name in branch.then.get("properties", {})}
-    assert {*node["properties"], *under} == KNOWN_FIELDS[kind]
-
-
-def test_a_record_has_exactly_the_fields_of_the_schema() -> None:
-    properties = whole("record")["properties"]
-    assert set(properties) == {*AsRun.__dataclass_fields__, "station", "software", "boot_id"}
-    assert set(properties["zones"]["items"]["properties"]) == set(ZoneAsRun.__dataclass_fields__)
-    assert set(properties["items"]["items"]["properties"]) == set(ItemAsRun.__dataclass_fields__)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"volume": 101}, "volume: at most 100, not 101"),
-        ({"job_id": "abc\n"}, r'job_id: 1 to 64 of a-z, 0-9 and -, not "abc\n"'),
-        ({"items": [makers.clip_item(urls=[])]}, "items[0].urls: at least 1 entries, not []"),
-        ({"when": {"kind": "at"}}, "when.utc: missing"),
-        ({"event": "x"}, 'event: nothing: only an emergency has one, not "x"'),
-        ({"audience": {}}, "audience: stations or areas, at least one, not {}"),
-        ({"class": "emergency", "event": "x", "when": {"kind": "at", "utc": 1}}, 'when.kind: "now", not "at"'),
-    ],
-)
-def test_a_fault_names_the_field_and_what_would_be_right(change: dict[str, Any], said: str) -> None:
-    assert faults("job", makers.job_dict() | change) == [said]
-
-
-def test_all_faults_of_a_message_are_named_at_once() -> None:
-    document = TRUST["trust"][0] | {"version": 0, "extra": 1}
-    del document["realm"]
-    assert faults("trust", document) == [
-        "extra: unknown, remove it",
-        "realm: missing",
-        "version: at least 1, not 0",
-    ]
-
-
-UNITS = {"_ms": "ms", "_s": "s", "_mb": "10⁶ bytes", "_c": "°C", "length": "bytes", "_db": "dB"}
-
-
-@pytest.mark.parametrize("kind", [*KINDS, SHARED])
-def test_every_field_says_what_it_means_and_in_which_unit(kind: str) -> None:
-    said = dict(_described(whole(kind)))
-    assert [name for name, node in said.items() if not node.get("description")] == []
-    for name, node in said.items():
-        unit = next((unit for ending, unit in UNITS.items() if name.endswith(ending)), None)
-        assert followed(node).get("x-unit") == unit or followed(node).get("type") not in (
-            "integer",
-            ["integer", "null"],
-        )
-
-
-def _described(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every field where it is said first: not where a condition narrows it down."""
-    if isinstance(node, list):
-        for one in node:
-            yield from _described(one)
-    elif isinstance(node, dict):
-        narrowed = "if" in node or "$ref" in node
-        for name, under in node.get("properties", {}).items():
-            if "description" in under or not narrowed:
-                yield name, under
-        for word, under in node.items():
-            if word not in ("if", "then", "else", "anyOf"):
-                yield from _described(under)

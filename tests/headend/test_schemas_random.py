@@ -27,8 +27,8 @@ from edge_agent.sync.reports import HostStatus, LogCursor, LogRecord, PlayStatus
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import OrderType, job_payload, parse_order, rule_payload
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
+from tests.headend.schema_papers import BEYOND_RULE
 from tests.headend.schema_walk import replaced
-from tests.headend.test_schemas import BEYOND_RULE
 from tests.trust.strategies import (
     EXAMPLES,
     anything,
