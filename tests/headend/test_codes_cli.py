@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main as station_main
-from edge_agent.core.units import StationId
+from edge_agent.core.units import HOUR_MS, StationId
 from edge_agent.headend.cli import main
 from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.identity.codes import ALPHABET, SLOT_CHARS, read_code
 from edge_agent.identity.messages import ENROL_PATH, REQUEST_BYTES_MAX
@@ -124,6 +125,14 @@ def test_a_code_for_an_area_that_no_document_is_of_is_given_on_purpose_alone(
 def test_a_code_is_valid_for_hours_within_bounds(ward: Path, hours: str) -> None:
     with pytest.raises(SystemExit):
         new(ward, "--hours", hours)
+
+
+def test_a_code_is_good_for_as_many_hours_as_were_asked_for(ward: Path) -> None:
+    """A slip for this afternoon that lies about for three days is one that somebody finds."""
+    before = utc_now()
+    assert new(ward, "--hours", "2") == 0
+    (entry,) = CodeBook(ward).entries().values()
+    assert before <= entry.expires - 2 * HOUR_MS <= utc_now()
 
 
 def test_a_station_that_exists_is_replaced_only_on_purpose(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.clock import system_utc_ms
 from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
-from edge_agent.headend import registrar
+from edge_agent.headend import code_book, registrar
 from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
@@ -30,7 +30,7 @@ from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import NotOurs, take
-from edge_agent.identity.codes import Code
+from edge_agent.identity.codes import SECRET_CHARS, Code, new_code
 from edge_agent.identity.messages import Given, Refusal
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, new_signer
@@ -232,6 +232,15 @@ def test_a_new_code_ends_the_one_before_it(desk: Desk, box: Box) -> None:
     assert enrol(desk, box, second).station == STATION
 
 
+def test_a_new_code_takes_no_slot_in_which_another_stations_lies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand that are out, one in thirty draws would end the code of a technician who is on his way."""
+    first = desk.code("dt-02")
+    drawn = iter(first.slot + ("AAA" if first.slot != "AAA" else "BBB") + "0" * SECRET_CHARS)
+    monkeypatch.setattr(code_book, "new_code", partial(new_code, draw=lambda _: next(drawn)))
+    desk.code()
+    assert {one.station for one in CodeBook(desk.keyring.directory).entries().values()} == {"dt-02", STATION}
+
+
 def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
     code = desk.code()
     wrong = box.asks(replace(code, secret="0" * 12))[0]
@@ -246,6 +255,19 @@ def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
     for thread in threads:
         thread.join()
     assert CodeBook(desk.keyring.directory).entries()[code.slot].tries == TRIES_MAX - 1
+
+
+def test_a_code_that_is_used_while_a_clerk_gives_out_another_one_is_used(desk: Desk, box: Box) -> None:
+    """Written back as the clerk had read it, the code would bring a second box in."""
+    code = desk.code()
+    using = threading.Thread(target=enrol, args=(desk, box, code))
+    with CodeBook(desk.keyring.directory).changing() as entries:
+        using.start()
+        using.join(0.5)  # what waits for the book, waits; what does not is through by then
+        entries["AAA"] = replace(entries[code.slot], station=StationId("dt-02"))
+    using.join()
+    assert_refused(Refusal.CODE_USED, lambda: enrol(desk, new_box(), code))
+    assert desk.keyids == {STATION: box.signer.keyid}
 
 
 def test_a_changed_request_is_no_proof(desk: Desk, box: Box) -> None:
