@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.core.clock_trust import Now
@@ -76,7 +76,7 @@ def take(der: bytes, authority: bytes, station: str, public: bytes) -> bytes:
     try:
         found, root = x509.load_der_x509_certificate(der), x509.load_der_x509_certificate(authority)
         found.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise NotOurs("chứng thư không do đúng đơn vị cấp / not signed by our authority") from error
     seen = _summary(found)
     if seen.names != (station,):
@@ -105,5 +105,8 @@ def _summary(found: x509.Certificate) -> Certificate:
 
     names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
     begins, ends = found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
-    public = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        public = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"a certificate for a key that is not known here: {error}") from error
     return Certificate(names, UtcMs(int(begins) * SECOND_MS), UtcMs(int(ends) * SECOND_MS), public)

@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -138,7 +139,7 @@ def _read(path: Path, credential: str) -> object:
     secret = passphrase(credential)
     try:
         return load_pem_private_key(pem, secret)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         told = f"; or {FIELD} does not open it: đăng ký lại / enrol anew" if pem.startswith(LOCKED) else ""
         raise UnusableKey(f"{path}: no PKCS#8 private key in PEM{told}") from error
 

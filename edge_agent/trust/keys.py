@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -127,7 +127,7 @@ def load_signer(path: Path) -> Ed25519Signer:
     pem = read_private(path)
     try:
         private = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
         raise UnusableKey(f"{path}: not an unencrypted PKCS#8 private key in PEM") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise UnusableKey(f"{path}: an Ed25519 key is needed")

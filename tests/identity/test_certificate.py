@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.headend.pki import Authority, create_authority
 from edge_agent.identity.certificate import NotOurs, read_certificate, take
+from tests.trust.makers import on_an_unknown_curve
 
 KEY, ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -64,6 +66,23 @@ def test_a_certificate_for_another_key_is_not_taken(tmp_path: Path) -> None:
     ours = authority(tmp_path)
     with pytest.raises(NotOurs, match="for another key"):
         taken(made_out(ours, "dt-01", key=ANOTHER_KEY), ours)
+
+
+def test_of_an_authority_whose_key_is_not_known_here_nothing_is_taken(tmp_path: Path) -> None:
+    """As another error it ended the thread that renews, and in two years the station."""
+    ours = authority(tmp_path)
+    public = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    root = on_an_unknown_curve(ours.certificate.public_bytes(Encoding.DER))
+    with pytest.raises(NotOurs, match="not signed by our authority"):
+        take(made_out(ours, "dt-01"), root, "dt-01", public)
+
+
+def test_a_certificate_for_a_key_that_is_not_known_here_is_none() -> None:
+    named = x509.Name([])
+    builder = x509.CertificateBuilder(named, named, KEY.public_key()).serial_number(1)
+    made = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1)).sign(ANOTHER_KEY, hashes.SHA256())
+    with pytest.raises(ValueError, match="for a key that is not known here"):
+        read_certificate(DER_cert_to_PEM_cert(on_an_unknown_curve(made.public_bytes(Encoding.DER))).encode())
 
 
 def test_what_is_no_certificate_is_not_taken(tmp_path: Path) -> None:

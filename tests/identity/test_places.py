@@ -23,6 +23,7 @@ from tests.cli.findings import NOBODY, is_root
 from tests.headend.test_registrar import new_box
 from tests.identity.middle import Middle
 from tests.identity.street import box, office
+from tests.trust.makers import key_on_an_unknown_curve
 
 
 @is_root
@@ -95,6 +96,16 @@ def test_a_tls_key_of_another_kind_is_named(tmp_path: Path) -> None:
     new_signer().save(tmp_path / "station.key")
     with pytest.raises(UnusableKey, match="a P-256 key is needed"):
         _ = TlsKey(tmp_path / "station.key").public
+
+
+def test_a_key_on_a_curve_that_is_not_known_here_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "station.key"
+    path.touch(0o600)
+    path.write_bytes(key_on_an_unknown_curve())
+    with pytest.raises(UnusableKey, match=r"station\.key: no PKCS#8 private key"):
+        FileKey(path).open()
+    with pytest.raises(UnusableKey, match=r"station\.key: no PKCS#8 private key"):
+        _ = TlsKey(path).public
 
 
 def test_a_file_that_writes_a_table_on_one_line_is_told_beforehand(tmp_path: Path) -> None:

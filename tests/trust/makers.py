@@ -5,16 +5,17 @@ Keys come from names, so ``signer("officer")`` is the same key everywhere and a 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from edge_agent.core.job import Job
 from edge_agent.core.order import Command, Regulation, Timetable, Window
@@ -58,6 +59,18 @@ class P256Signer:
 
     def sign(self, message: bytes) -> bytes:
         return self._private.sign(message, ECDSA(SHA256()))
+
+
+def on_an_unknown_curve(der: bytes) -> bytes:
+    """A P-256 key, or what holds one, said to be on a curve that our library does not know: OpenSSL has eighty."""
+    return der.replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f"))
+
+
+def key_on_an_unknown_curve() -> bytes:
+    """A private key (PEM)."""
+    der = generate_private_key(SECP256R1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    text = base64.encodebytes(on_an_unknown_curve(der)).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{text}-----END PRIVATE KEY-----\n".encode()
 
 
 @cache

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, load_signer, new_signer, public_key
-from tests.trust.makers import P256Signer, signer
+from tests.trust.makers import P256Signer, key_on_an_unknown_curve, signer
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -131,7 +131,7 @@ def test_a_key_file_that_others_can_open_is_refused(tmp_path: Path, mode: int):
         load_signer(path)
 
 
-@pytest.mark.parametrize("kind", ["nonsense", "encrypted", "public", "p256"])
+@pytest.mark.parametrize("kind", ["nonsense", "encrypted", "public", "p256", "unknown curve"])
 def test_a_key_file_of_another_kind_is_refused_with_its_name(tmp_path: Path, kind: str):
     private = Ed25519PrivateKey.generate()
     pkcs8 = (Encoding.PEM, PrivateFormat.PKCS8)
@@ -140,6 +140,7 @@ def test_a_key_file_of_another_kind_is_refused_with_its_name(tmp_path: Path, kin
         "encrypted": private.private_bytes(*pkcs8, BestAvailableEncryption(b"x")),
         "public": private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         "p256": generate_private_key(SECP256R1()).private_bytes(*pkcs8, NoEncryption()),
+        "unknown curve": key_on_an_unknown_curve(),
     }[kind]
     path = tmp_path / "station.pem"
     path.touch(0o600)
