@@ -127,6 +127,13 @@ def test_a_code_is_valid_for_hours_within_bounds(ward: Path, hours: str) -> None
         new(ward, "--hours", hours)
 
 
+def test_the_codes_of_one_station_are_taken_back_and_not_those_of_a_longer_name(ward: Path) -> None:
+    for station in ("tram-1", "tram-10"):
+        assert new(ward, station=station) == 0
+    assert main(["codes", "drop", "tram-1", "--dir", str(ward)]) == 0
+    assert [entry.station for entry in CodeBook(ward).entries().values()] == ["tram-10"]
+
+
 def test_a_code_is_good_for_as_many_hours_as_were_asked_for(ward: Path) -> None:
     """A slip for this afternoon that lies about for three days is one that somebody finds."""
     before = utc_now()

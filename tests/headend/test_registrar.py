@@ -241,6 +241,14 @@ def test_a_new_code_takes_no_slot_in_which_another_stations_lies(desk: Desk, mon
     assert {one.station for one in CodeBook(desk.keyring.directory).entries().values()} == {"dt-02", STATION}
 
 
+def test_a_code_that_is_out_of_date_makes_room_for_a_new_one(desk: Desk) -> None:
+    """Or a province that has let a thousand lapse could enrol nobody any more."""
+    desk.code("dt-02")
+    kept = desk.code("dt-03", UtcMs(NOW + 1)).slot
+    new = desk.code(now=UtcMs(NOW + HOURS * HOUR_MS + 1)).slot
+    assert CodeBook(desk.keyring.directory).entries().keys() == {kept, new}
+
+
 def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
     code = desk.code()
     wrong = box.asks(replace(code, secret="0" * 12))[0]
