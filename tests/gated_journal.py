@@ -41,6 +41,11 @@ class GatedJournal(FakeJournal):
             raise JournalError("SQLITE_IOERR_READ: disk I/O error")
         return super().records_after(seq, bytes_max)
 
+    def hash_at(self, epoch: str, seq: int) -> str | None:
+        if self.unreadable:
+            raise JournalError("SQLITE_IOERR_READ: disk I/O error")
+        return super().hash_at(epoch, seq)
+
     def close(self) -> None:
         self.closed = True
         if self.will_not_close:

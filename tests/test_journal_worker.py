@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveLogAck, SendLog
-from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved, RecordsRotten
+from edge_agent.core.effects import CommitRecord, CompareLog, NewChain, ReleaseJob, SaveLogAck, SendLog
+from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, LogCompared, Mark, RecordSaved, RecordsRotten
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal_worker import BATCH_MAX, Afterwards, Prune, SaveFloor
@@ -78,13 +78,27 @@ def test_every_order_reaches_the_journal() -> None:
         desk.order(save_job("a", held=True), ReleaseJob(JobId("a"), UtcMs(NOON + 7)))
         desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE), record("a"), SaveFloor(UtcMs(NOON + 9), KEPT))
         desk.order(save_job("over", not_after=NOON - 1), CommitRecord(record_of("over"), None, job_over=True))
-        desk.order(SaveLogAck(desk.disk.committed.epoch, 1), Prune(old), save_job("last"))
+        desk.order(save_job("anew"), CommitRecord(record_of("anew"), None, job_over=True, forget=True))
+        desk.order(SaveLogAck(desk.disk.committed.epoch, 1, b"the centre's word"), Prune(old), save_job("last"))
         desk.until_said(JobSaved(JobId("last")))
         now = desk.disk.committed
         assert (now.jobs[JobId("a")].job.held, now.jobs[JobId("a")].job.base) == (False, NOON + 7)
         assert [mark.mark for mark in now.marks.values()] == [Mark.FIRST_SAMPLE]
-        assert (now.floor, now.kept, now.acked_seq) == (NOON + 9, KEPT, 1)
+        assert (now.floor, now.kept, now.acked_seq, now.word) == (NOON + 9, KEPT, 1, b"the centre's word")
         assert list(now.jobs) == ["a", "last"]
+        assert [event.job_id for event in desk.of(JobSaved)] == ["a", "over", "anew", "last"], "none for its release"
+        assert desk.of(IntentSaved) == [], "nobody waits for the mark of what sounds"
+
+
+def test_a_chain_that_is_begun_anew_is_begun_in_the_journal_with_its_first_record() -> None:
+    """Or a card that was put back would go on under the name of the chain that it has forgotten the end of."""
+    with at_work() as desk:
+        first = NewChain("another", 1, (("xa", 7),), b"a welcome")
+        desk.order(record("a"), CommitRecord(record_of("first"), None, job_over=False, chain=first))
+        desk.until_said(RecordSaved(2))
+        now = desk.disk.committed
+        assert (now.epoch, now.chain_from, now.forgotten, now.forgot_by) == ("another", 1, {"xa": 7}, b"a welcome")
+        assert [stored.epoch for stored in desk.journal.records][-1] == "another"
 
 
 def test_a_timetable_that_takes_effect_is_answered_as_one_that_is_saved() -> None:
@@ -184,6 +198,24 @@ def test_of_the_record_before_what_has_rotted_nothing_is_claimed_that_the_card_d
         desk.order(SendLog(1))
         desk.until(lambda: bool(desk.of(RecordsRotten)))
         assert desk.of(RecordsRotten) == [RecordsRotten(desk.disk.committed.epoch, 2, 2, "")]
+
+
+def test_what_the_centre_holds_is_another_log_only_where_our_own_record_says_so() -> None:
+    """Not where the record is pruned, of another chain, or on a sector that cannot be read: a station that called its
+    card put back for that would begin one chain after the other."""
+    with at_work() as desk:
+        desk.order(record("a"), record("b"))
+        desk.until_said(RecordSaved(2))
+        epoch, ours, other = desk.disk.committed.epoch, desk.journal.records[0].hash, "f" * 64
+        for held in (CompareLog(epoch, 1, ours), CompareLog(epoch, 9, other), CompareLog("another", 1, other)):
+            desk.order(held)
+            desk.until_said(LogCompared(held.epoch, held.seq, held.hash, same=True))
+        desk.order(CompareLog(epoch, 1, other))
+        desk.until_said(LogCompared(epoch, 1, other, same=False))
+        desk.journal.unreadable = True
+        desk.order(CompareLog(epoch, 2, other))
+        desk.until_said(LogCompared(epoch, 2, other, same=True))
+        assert [event.what for event in desk.of(JournalFailed)] == ["compare the log"]
 
 
 # -- all at once -------------------------------------------------------------------------------------------------------

@@ -153,6 +153,30 @@ def test_a_warning_that_the_disk_refused_is_kept_when_it_heals_and_is_over_with_
     assert {job_id: row.over for job_id, row in desk.disk.committed.jobs.items()} == {"flood": True, "b": False}
 
 
+def test_of_two_warnings_that_the_disk_refused_both_are_kept_when_it_heals() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1_000
+        desk.order(save_warning("flood"), save_warning("storm"))
+        desk.until(lambda: any(event.what.startswith("2 writes owed") for event in desk.of(JournalFailed)))
+        desk.disk.refuse_commits = 0
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    assert list(desk.disk.committed.jobs) == ["flood", "storm", "b"]
+
+
+def test_a_warning_that_comes_again_before_the_disk_heals_is_kept_behind_the_record_that_forgets_it() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1_000
+        desk.order(replace(record("flood"), job_over=True, forget=True))
+        desk.until(lambda: any(event.what.startswith("1 writes owed") for event in desk.of(JournalFailed)))
+        desk.order(save_warning("flood"))
+        desk.until(lambda: any(event.what.startswith("2 writes owed") for event in desk.of(JournalFailed)))
+        desk.disk.refuse_commits = 0
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    assert {job_id: row.over for job_id, row in desk.disk.committed.jobs.items()} == {"flood": False, "b": False}
+
+
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:
     with at_work(retry_s=NEVER_S) as desk:
         desk.disk.refuse_commits = 1
