@@ -138,6 +138,7 @@ def test_a_new_card_says_what_was_before_and_keeps_the_name_of_its_chain(rig: Ri
         journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain(ours, 0, ()))
     contents = rig.boot().load()
     assert (contents.epoch, contents.chain_from, contents.last_seq) == (ours, 0, 5)
+    assert contents.acked_seq == 2, "what was acknowledged is not sent again"
 
 
 def test_what_a_card_may_have_forgotten_is_what_the_last_chain_says(rig: Rig) -> None:
