@@ -270,3 +270,19 @@ def test_the_bytes_stay_as_long_as_an_entry_may_come_again(rig: Rig) -> None:
         journal.append(record_of("lich-1"), None, job_over=True)
         journal.prune(UtcMs(NOON + TOMBSTONE_KEEP_MS))
     assert listed(rig.boot().load()) == [("a", b"envelope of lich-1", 0, False)]
+
+
+def test_the_bytes_stay_too_where_there_is_room_for_few_that_are_over(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever signs a heap of broadcasts that end later takes away what a timetable has still to say."""
+    for module in ("edge_agent.journal.store", "edge_agent.journal.reading", "tests.fakes.journal"):
+        monkeypatch.setattr(f"{module}.OVER_MAX", 1)
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a"), not_after=NOON))
+        journal.append(record_of("lich-1"), None, job_over=True)
+        for name in ("tin-1", "tin-2"):
+            journal.save_job(save_job(name, not_after=NOON + DAY_MS))
+            journal.append(record_of(name), None, job_over=True)
+        journal.prune(NOON)
+    assert listed(rig.boot().load()) == [("a", b"envelope of lich-1", 0, False)]
