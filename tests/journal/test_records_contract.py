@@ -353,6 +353,7 @@ def test_the_chain_goes_on_from_its_head_when_every_record_was_pruned(rig: Rig) 
         journal.save_ack(first.epoch, 1)
         journal.prune(UtcMs(NOON + 2 * RECORD_KEEP_MS))
     assert seqs(rig.boot()) == []
+    assert rig.boot().hash_at(first.epoch, 1) == first.hash, "and is still compared with what the centre holds"
     with transaction(rig.boot()) as journal:
         second = journal.append(record_of(), None, job_over=False)
     assert (second.seq, second.prev) == (2, first.hash)
