@@ -328,6 +328,17 @@ def test_a_head_on_a_bad_sector_is_put_aside_or_no_start_would_ever_succeed(
     assert (tmp_path / "journal.quarantined-1" / FILE_NAME).exists()
 
 
+def test_a_database_that_takes_no_write_ahead_log_is_not_written_and_not_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite only answers the mode that it stays with; in that one a power cut may take the last commit back."""
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *_where, **_how: connect(":memory:", isolation_level=None))
+    with pytest.raises(JournalError, match="no write-ahead log: the disk refused it, journal_mode is still memory"):
+        open_store(tmp_path / "journal")
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+
+
 def test_a_disk_that_takes_nothing_while_the_journal_is_made_is_no_damage(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
