@@ -286,6 +286,36 @@ def test_a_rotten_record_keeps_no_station_from_starting(tmp_path: Path) -> None:
     assert open_store(folder).load().refused == ()
 
 
+def test_a_rotten_letter_in_a_jobs_row_keeps_no_station_from_starting(tmp_path: Path) -> None:
+    """What the job says is judged by its signed envelope, which is no text."""
+    folder = tmp_path / "journal"
+    fill(folder, 2)
+    in_database("UPDATE jobs SET topic = CAST(x'6c6f61ff' AS TEXT)")(folder / FILE_NAME)
+    contents = open_store(folder).load()
+    assert (contents.quarantined, [job.topic for job in contents.jobs]) == ("", ["loa\ufffd"])
+
+
+def test_the_name_of_a_new_journal_and_of_one_that_was_put_aside_outlive_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that was promised durable in a folder that the card then does not know is lost with it."""
+    folder, fsync, synced = tmp_path / "journal", os.fsync, list[tuple[str, set[str]]]()
+
+    def noted(descriptor: int) -> None:
+        where = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((where.name, {path.name for path in where.iterdir()} - {f"{FILE_NAME}-shm", f"{FILE_NAME}-wal"}))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    above, aside, made = tmp_path.name, "journal.quarantined-1", ("journal", {FILE_NAME})
+    fill(folder, 1)
+    assert synced == [(above, {"journal"}), made]
+    synced.clear()
+    spoil_header(folder / FILE_NAME)
+    open_store(folder)
+    assert synced == [(above, {"journal"}), (above, {aside}), (above, {"journal", aside}), made]
+
+
 def test_a_name_that_is_taken_is_never_overwritten(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     fill(folder, 1)
