@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -57,6 +58,15 @@ def test_a_secret_has_sixty_bits_and_codes_differ() -> None:
     assert {len(code.slot) for code in made} == {codes.SLOT_CHARS}
 
 
+def test_no_code_is_drawn_by_the_generator_whose_state_can_be_told_from_what_it_drew() -> None:
+    """Whoever was given a few codes would know those of other stations."""
+    made: list[Code] = []
+    for _ in range(2):
+        random.seed(20)
+        made.append(new_code())
+    assert made[0] != made[1]
+
+
 def test_a_slot_that_is_taken_is_not_given_out_again() -> None:
     drawn = iter("AAA" + "AAB" + "C" * 12)
     assert new_code(frozenset({"AAA"}), lambda _: next(drawn)).slot == "AAB"
@@ -85,3 +95,10 @@ def test_the_same_secret_in_another_slot_is_another_key() -> None:
 
 def test_what_one_side_says_is_no_proof_of_the_other() -> None:
     assert codes.request_proof(b"k", b"m") != codes.answer_proof(b"k", b"m")
+
+
+def test_two_proofs_are_one_only_where_all_of_both_is() -> None:
+    proof = codes.request_proof(b"k", b"m")
+    assert codes.same(proof, str(proof))
+    for other in (proof[:-1], proof + "0", proof[:-1] + ("0" if proof[-1] != "0" else "1"), ""):
+        assert not codes.same(proof, other)
