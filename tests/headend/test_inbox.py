@@ -81,6 +81,19 @@ def test_the_largest_messages_of_one_station_hold_so_many_bytes_and_no_more() ->
     assert waiting.waiting() == 64
 
 
+def test_hellos_that_took_each_others_place_push_no_records_out() -> None:
+    records = message("tram-01", Up.LOG)
+    hellos = [message("tram-01", Up.HELLO, b"x" * 65_536) for _ in range(200)]
+    assert drained(inbox(records, *hellos)) == [records, hellos[-1]]
+
+
+def test_the_largest_messages_push_out_as_many_small_ones_as_it_takes() -> None:
+    small = [message("thief", Up.STATE, number) for number in range(LANE_MESSAGES_MAX)]
+    waiting = inbox(*small, *(message("thief", Up.STATE, b"x" * 65_536) for _ in range(200)))
+    held = [one for one in drained(waiting) if isinstance(one, Message)]
+    assert sum(len(one.payload) for one in held) <= LANE_BYTES_MAX
+
+
 def test_the_last_of_the_connection_is_never_pushed_out() -> None:
     lost = LinkDown("another client uses our certificate", for_good=True)
     flaps = [one for _ in range(2_000) for one in (LinkUp(), LinkDown("gone", for_good=False))]

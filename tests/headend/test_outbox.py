@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.headend.files import alone
 from edge_agent.headend.outbox import Outbox, OutboxError
 from edge_agent.headend.signing import read_order
 from tests.trust.makers import NOON, signed_command, signed_job
@@ -94,6 +95,32 @@ def test_of_two_orders_that_go_out_at_once_both_stand_in_the_books(tmp_path: Pat
         clerk.join()
     assert kept == [True, True]
     assert outbox.envelopes(later) == [signed_job(job_id="job-1"), signed_job(job_id="job-2")]
+
+
+def test_what_is_kept_is_not_listed_while_somebody_moves_it(tmp_path: Path) -> None:
+    """Between two places it is in neither, and a manifest without it withdraws it everywhere."""
+    outbox, listed = Outbox(tmp_path / "orders"), list[bytes]()
+    outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON))
+    watch = threading.Thread(target=lambda: listed.extend(outbox.envelopes(UtcMs(NOON))))
+    with alone(tmp_path / "orders.lock"):
+        watch.start()
+        watch.join(0.5)  # what waits for its turn, waits; what does not has listed by then
+        assert listed == []
+    watch.join()
+    assert listed == [signed_job(job_id="job-1")]
+
+
+def test_an_order_that_was_put_aside_and_published_again_is_listed_once_with_all_its_signatures(tmp_path: Path) -> None:
+    """Both by a clock that was ahead."""
+    outbox, ahead = Outbox(tmp_path / "orders"), UtcMs(NOON + 400 * DAY_MS)
+    outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON))
+    outbox.keep(signed_command(order_id="khoa-1", not_after=ahead + 1), ahead)
+    both = signed_job(job_id="job-1", by=("officer", "deputy"))
+    outbox.keep(both, ahead)
+    for number in range(2):
+        assert outbox.envelopes(UtcMs(NOON)).count(both) == 1
+        assert signed_job(job_id="job-1") not in outbox.envelopes(UtcMs(NOON))
+        outbox.keep(signed_job(job_id=f"job-{number + 2}"), UtcMs(NOON))
 
 
 def test_a_cancel_is_not_kept_from_going_out_by_books_that_cannot_be_written(tmp_path: Path) -> None:
