@@ -22,6 +22,12 @@ def test_what_was_taken_counts_for_that_station_and_that_day() -> None:
     assert allowance.has_left(ONE, UtcMs(MORNING + DAY_MS))
 
 
+def test_a_day_by_a_clock_that_was_ahead_takes_nothing_from_todays() -> None:
+    allowance = Allowance(100)
+    allowance.spend(ONE, 100, UtcMs(MORNING + 400 * DAY_MS))
+    assert allowance.has_left(ONE, MORNING)
+
+
 def test_a_refusal_is_told_once_a_day_and_station() -> None:
     allowance = Allowance(0)
     days = [MORNING, MORNING, UtcMs(MORNING + DAY_MS), UtcMs(MORNING + DAY_MS)]

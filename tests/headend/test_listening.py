@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,7 +170,9 @@ def test_a_message_of_another_realm_does_not_count() -> None:
     assert doubt(FakeStation(KEY, realm="other").state()) is Doubt.OTHER_REALM
 
 
-@pytest.mark.parametrize("topic", ["loa/1/u/tram-09/state", "loa/1/u/tram-01/job", "loa/1/u/tram-01", "x/state", ""])
+@pytest.mark.parametrize(
+    "topic", ["loa/1/u/tram-09/state", "loa/1/u/tram-01/job", "loa/1/u/tram-01", "tram-01/state", "x/state", ""]
+)
 def test_who_is_not_enrolled_or_speaks_elsewhere_is_not_heard(station: FakeStation, topic: str) -> None:
     assert doubt((topic, station.state()[1])) is Doubt.NOT_ENROLLED
 
@@ -201,6 +204,25 @@ def test_a_signed_state_with_a_wrong_field_is_malformed(station: FakeStation, ch
     change(state)
     envelope = sign(payload_type("state"), json.dumps(state).encode(), [KEY])
     assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda log: log.update(records=[]),
+        lambda log: log["records"][0].update(seq=0),
+        lambda log: log["records"][0].update(hash="f"),
+        lambda log: log["records"][0].pop("prev"),
+    ],
+    ids=["none", "before the first", "half a hash", "behind nothing"],
+)
+def test_records_that_are_none_are_malformed(station: FakeStation, change: Change) -> None:
+    """Of a batch the desk takes the last one, so there must be one."""
+    station.play(RECORD)
+    topic, envelope = station.log()
+    log = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+    change(log)
+    assert doubt((topic, sign(payload_type("log"), json.dumps(log).encode(), [KEY]))) is Doubt.MALFORMED
 
 
 @pytest.mark.parametrize(("kind", "path"), NEWER_NAMES)

@@ -80,11 +80,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.M
         ask("PIN")
 
 
+def test_a_blank_at_an_end_belongs_to_it_as_it_does_at_a_terminal(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(f" {SECRET} \n")
+    monkeypatch.setenv(FILE_VARIABLE, str(file))
+    assert ask("PIN") == f" {SECRET} "
+
+
 def test_a_new_passphrase_is_not_short(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file.write_text("mật khẩu 1")
+    file.write_text("mật khẩu 12")
     monkeypatch.setenv(NEW_FILE_VARIABLE, str(file))
     with pytest.raises(NoPassphrase, match="at least 12 characters"):
         ask_new("passphrase")
+    file.write_text("mật khẩu 123")
+    assert ask_new("passphrase") == "mật khẩu 123"
 
 
 def test_where_there_is_no_terminal_nobody_is_asked_and_nothing_is_read() -> None:
