@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from edge_agent.core.units import DAY_MS
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.composing import compose
+from edge_agent.headend.files import alone, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import renew
@@ -217,3 +219,22 @@ def test_a_serial_is_that_of_an_issuer_whose_officer_signed_it(
 ) -> None:
     office.keyring.note_order(office.signed(office.cancel(issuer=issuer), office.officer), issuer, 7)
     assert office.keyring.serials.last() == marks
+
+
+def test_an_order_that_was_signed_earlier_and_comes_later_takes_no_serial_back(office: Office) -> None:
+    """The next order would have a number that stations have seen."""
+    for serial in (9, 7):
+        office.keyring.note_order(office.signed(office.cancel(serial=serial), office.officer), ISSUER, serial)
+    assert office.keyring.serials.last() == {ISSUER: 9}
+
+
+def test_a_serial_that_is_noted_while_another_is_given_out_is_not_lost(office: Office) -> None:
+    envelope = office.signed(office.cancel(), office.officer)
+    noting = threading.Thread(target=office.keyring.note_order, args=(envelope, ISSUER, 42))
+    with alone(office.keyring.directory / "serials.lock"):
+        before = office.keyring.serials.last()
+        noting.start()
+        noting.join(0.5)  # what waits for its turn, waits; what does not has written by then
+        write_durably(office.keyring.directory / "serials.json", dump(before | {OWNER: 1}))
+    noting.join()
+    assert office.keyring.serials.last() == {ISSUER: 42, OWNER: 1}
