@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -15,11 +16,13 @@ from edge_agent.core.heads import Head, Manifest
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
+from edge_agent.headend import manifest_shelf
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.servers import _renew_manifests
 from edge_agent.headend.content import ContentServer
+from edge_agent.headend.files import OWNER_ONLY, write_durably
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.manifest_shelf import RENEW_MS, can_sign, is_covered, renew
+from edge_agent.headend.manifest_shelf import RENEW_MS, ShelfError, can_sign, is_covered, renew
 from edge_agent.headend.manifests import paper_of
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.outbox import Outbox
@@ -265,6 +268,50 @@ def test_a_head_that_was_noted_and_not_written_is_given_out_at_the_next_look(off
     (office.shelf / "head" / WARD / "head.json").write_bytes(before)
     assert office.renew() == (WARD,)
     assert office.head().counter == 3
+
+
+def test_a_new_epoch_that_is_begun_by_a_clock_that_is_behind_is_above_the_one_before(office: Office) -> None:
+    """Else stations would call every head old until the clock has come to where it was."""
+    office.renew()
+    before = office.head()
+    office.pass_ms(-DAY_MS)
+    assert len(renew(office.keyring, office.shelf, office.now, anew=True)) == 4
+    assert office.head().epoch == before.epoch + 1
+
+
+def test_no_head_is_given_out_that_could_not_be_noted(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one would bear its number."""
+    office.renew()
+    before = office.head()
+    office.publish()
+
+    def full(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
+        if path.name == "manifests.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write_durably(path, content, mode)
+
+    with monkeypatch.context() as at_first:
+        at_first.setattr(manifest_shelf, "write_durably", full)
+        with pytest.raises(ShelfError, match=r"manifests\.json: No space left"):
+            office.renew()
+    assert office.head() == before
+    assert office.renew() == (WARD,)
+
+
+def test_what_a_head_names_lies_on_the_shelf_before_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.publish()
+    named: list[bool] = []
+
+    def noted(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
+        write_durably(path, content, mode)
+        if path.name == "head.json":
+            scope = str(path.parent.relative_to(office.shelf / "head"))
+            papers = {office.head(scope).digest, *office.manifest(scope).papers}
+            named.append(all((office.shelf / "paper" / one).exists() for one in papers))
+
+    monkeypatch.setattr(manifest_shelf, "write_durably", noted)
+    office.renew()
+    assert named == [True] * 4
 
 
 def test_an_order_that_is_published_late_is_known_to_be_covered(office: Office) -> None:
