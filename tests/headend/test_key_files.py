@@ -21,6 +21,7 @@ from edge_agent.headend.key_files import (
     read_key,
     write_key,
 )
+from edge_agent.headend.pkcs8_scrypt import encrypted_pem
 from edge_agent.trust.keys import Scheme, UnusableKey
 
 PASSPHRASE = "con trâu đi trước"
@@ -80,6 +81,16 @@ def test_openssl_opens_it_with_the_passphrase_and_finds_the_dear_key_derivation(
     assert ":scrypt" in shown
     assert re.findall(r"INTEGER +:(\w+)", shown) == ["4000", "08", "05"], "N, r and p, in hexadecimal"
     assert ":aes-256-cbc" in shown
+
+
+def test_two_files_of_one_key_and_one_passphrase_have_nothing_in_common_that_a_thief_could_try_once_for_both() -> None:
+    seen: list[list[str]] = []
+    for _ in range(2):
+        words = ("openssl", "asn1parse")
+        shown = subprocess.run(words, input=encrypted_pem(b"a key", PASSPHRASE), capture_output=True, check=True)
+        seen.append(re.findall(r"OCTET STRING +\[HEX DUMP\]:(\w+)", shown.stdout.decode()))
+    assert [len(each) for each in seen] == [3, 3], "salt, first vector, the hidden key"
+    assert not set(seen[0]) & set(seen[1])
 
 
 def test_a_key_that_openssl_locked_is_opened_once_it_names_its_public_key(tmp_path: Path) -> None:

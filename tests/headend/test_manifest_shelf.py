@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from edge_agent.headend import manifest_shelf
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.servers import _renew_manifests
 from edge_agent.headend.content import ContentServer
-from edge_agent.headend.files import OWNER_ONLY, write_durably
+from edge_agent.headend.files import OWNER_ONLY, alone, write_durably
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import RENEW_MS, ShelfError, can_sign, is_covered, renew
 from edge_agent.headend.manifests import paper_of
@@ -296,6 +297,26 @@ def test_no_head_is_given_out_that_could_not_be_noted(office: Office, monkeypatc
             office.renew()
     assert office.head() == before
     assert office.renew() == (WARD,)
+
+
+def test_a_station_that_somebody_else_has_enrolled_since_has_its_manifest_at_the_next_look(office: Office) -> None:
+    office.renew()
+    Keyring(office.keyring.directory).enrol("tram-02", AREA)
+    assert office.renew() == ("station/tram-02",)
+
+
+def test_of_two_who_give_out_heads_one_waits_for_the_other(office: Office) -> None:
+    """Else both give out the same number for two contents."""
+    office.renew()
+    before = office.head()
+    office.publish()
+    second = threading.Thread(target=office.renew)
+    with alone(office.keyring.directory / "manifests.lock"):
+        second.start()
+        second.join(1)  # what waits for its turn, waits; what does not is through by then
+        assert office.head() == before
+    second.join()
+    assert office.head().counter == before.counter + 1
 
 
 def test_what_a_head_names_lies_on_the_shelf_before_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
