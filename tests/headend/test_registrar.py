@@ -457,6 +457,15 @@ def test_the_old_key_of_a_replaced_station_renews_nothing(desk: Desk, box: Box) 
     assert renewed(desk, fresh.renews(), NOW)
 
 
+def test_the_old_key_of_a_station_that_another_registrar_has_replaced_renews_nothing(desk: Desk, box: Box) -> None:
+    """Two serve one folder; a box that was stolen asks the one that did not bring its successor in."""
+    enrol(desk, box, desk.code())
+    renewed(desk, box.renews(), NOW)
+    other = replace(desk, registrar=Registrar(Keyring(desk.keyring.directory), BrokerAddress("mqtt.example.vn", 8883)))
+    enrol(other, new_box(), desk.code())
+    assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(), NOW))
+
+
 def revoked(desk: Desk) -> set[int]:
     listed = x509.load_pem_x509_crl(desk.keyring.revoked_path.read_bytes())
     return {one.serial_number for one in listed}
