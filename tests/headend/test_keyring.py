@@ -172,6 +172,25 @@ def test_stations_that_are_admitted_by_several_at_once_are_all_listed(keyring: K
     assert sorted(Keyring(keyring.directory).stations) == [f"tram-{number}" for number in range(10, 50)]
 
 
+def test_a_station_that_is_admitted_while_the_list_is_read_is_heard_from_the_next_look_on(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, come = Keyring(keyring.directory), list[str]()
+
+    def meanwhile(path: Path, realm: str) -> dict[StationId, Enrolled]:
+        found = read_stations(path, realm)
+        if not come:
+            come.append("tram-01")
+            other.admit(Enrolled(StationId("tram-01"), WARD, "Trạm 1", new_signer().public))
+        return found
+
+    monkeypatch.setattr("edge_agent.headend.keyring.read_stations", meanwhile)
+    keyring.refresh()
+    assert keyring.stations == {}
+    keyring.see_stations()
+    assert list(keyring.stations) == come
+
+
 def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_is_of_one_of_them(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
