@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.files import alone
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.public_files import fingerprint, names_known, write_public
@@ -396,6 +398,39 @@ def test_two_ceremonies_at_once_bring_no_stolen_key_back(keyring: Keyring) -> No
     renew(other, WARD, UtcMs(LATER + 1))
     assert other.chain.newest[WARD].document.version == 3
     assert stolen not in Keyring(keyring.directory)._keys_in_documents()
+
+
+def test_a_ceremony_waits_for_the_one_that_is_being_held(keyring: Keyring) -> None:
+    """Both would begin at the same documents, and the second take away what the first has signed."""
+    held = threading.Thread(target=renew, args=(keyring, WARD, LATER))
+    before = (keyring.directory / "trust.json").read_bytes()
+    with alone(keyring.directory / "trust.lock"):
+        held.start()
+        held.join(1)  # what waits for its turn, waits; what does not has written by then
+        assert (keyring.directory / "trust.json").read_bytes() == before
+    held.join()
+    assert Keyring(keyring.directory).chain.newest[WARD].document.version == 2
+
+
+@pytest.mark.parametrize("written", [None, b"{"], ids=["broken off", "a file that nobody can read"])
+def test_a_ceremony_that_comes_to_no_good_end_has_not_happened(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch, written: bytes | None
+) -> None:
+    signer = Keyring(Path(shutil.copytree(keyring.directory, keyring.directory.parent / "signer")))
+    renew(signer, WARD, LATER)
+    before = keyring.documents, keyring.chain, (keyring.directory / "trust.json").read_bytes()
+    if written is not None:
+        monkeypatch.setattr("edge_agent.headend.keyring.write_file", lambda _documents: written)
+
+    def hold() -> None:
+        with keyring.ceremony():
+            keyring.add_document(signer.chain.newest[WARD].envelope, LATER)
+            if written is None:
+                raise KeyringError("a PIN that nobody knows")
+
+    with pytest.raises(KeyringError):
+        hold()
+    assert (keyring.documents, keyring.chain, (keyring.directory / "trust.json").read_bytes()) == before
 
 
 def test_a_document_that_does_not_stand_is_told_and_signed_anew(

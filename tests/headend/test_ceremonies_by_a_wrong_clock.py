@@ -215,6 +215,7 @@ def test_a_clock_behind_the_newest_document_signs_nothing_and_says_so(
     renew(keyring, WARD, UtcMs(SOON + 1))
     status, _, err = run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", PROVINCE)
     assert (status, "whose clock is wrong?" in err) == (1, True)
+    assert "put back the trust.json" in err, "no root has gone with it"
     asked = ["trust", "renew", "--dir", str(keyring.directory), "--area", PROVINCE, "--yes"]
     assert run(capsys, *asked)[0] == 0, "the other clock was wrong, and no epoch has gone with it"
 
