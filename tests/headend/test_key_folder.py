@@ -36,6 +36,22 @@ def test_files_and_notes_are_found_by_one_name_and_leftovers_are_not(tmp_path: P
     assert folder.key("welcome").public.scheme is Scheme.ED25519
 
 
+def test_the_keys_of_a_role_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    """By its role's name alone the first of them is meant."""
+    for number in (10, 2):
+        plain_file(tmp_path, f"ward-routine-{number}")
+    folder = KeyFolder(tmp_path, never)
+    assert folder.of_role("ward-routine") == ["ward-routine-2", "ward-routine-10"]
+    assert folder.signer("ward-routine").public == folder.signer("ward-routine-2").public
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    plain_file(tmp_path, "ward-routine-1")
+    with pytest.raises(KeyringError, match=r"no '\.\./ward-routine-1'"):
+        KeyFolder(tmp_path / "own", never).key("../ward-routine-1")
+
+
 def test_a_new_key_has_no_name_that_another_one_has_had_and_leaves_room_for_those_whose_names_nobody_knows(
     tmp_path: Path,
 ) -> None:

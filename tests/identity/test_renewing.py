@@ -94,6 +94,15 @@ def test_a_refusal_of_the_broker_asks_whatever_the_clock_says_but_not_at_every_r
     assert len(renewal.asked) == 2
 
 
+def test_one_refusal_of_the_broker_is_no_reason_to_ask_at_every_reminder_after_it() -> None:
+    renewal = Asked(is_due=False)
+    renewer = Renewer(renewal, lambda: at(0))
+    renewer.refused()
+    for hour in range(0, 24, 6):
+        renewer.turn(hour * 3_600)
+    assert len(renewal.asked) == 1
+
+
 @pytest.mark.parametrize("failure", [NoIdentity("the server is down"), TokenFailed("pulled out"), OSError("card full")])
 def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptureFixture, failure: Exception) -> None:
     renewal = Asked(failure, failure)
