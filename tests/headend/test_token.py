@@ -15,6 +15,7 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
+from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside
 from edge_agent.identity.token import (
     TEST_MESSAGE,
     TokenKey,
@@ -164,6 +165,28 @@ def test_two_keys_on_one_token_are_both_used(tokens: Drawer) -> None:
     first, second = make(tokens, "one"), make(tokens, "two", Scheme.ED25519)
     both = [first.open(pin), second.open(pin)]
     assert [one.public.signed(b"m", one.sign(b"m")) for one in both] == [True, True]
+
+
+@softhsm
+def test_of_a_key_that_was_destroyed_neither_half_is_left_on_its_token(tokens: Drawer) -> None:
+    key, other = make(tokens, "one"), make(tokens, "two")
+    key.destroy(pin)
+    see_again(tokens)
+    session = log_in(find_token(tokens.module, "LOA-A"), pin)
+    assert list(session.get_objects({Attribute.ID: key.key_id})) == []
+    assert len(list(session.get_objects({Attribute.ID: other.key_id}))) == 2
+
+
+@softhsm
+def test_what_lies_beside_a_key_is_told_by_the_token_and_by_the_notes_of_that_very_token(
+    tokens: Drawer, tmp_path: Path
+) -> None:
+    """A token of the same name in another drawer is another one; whoever loses this one loses what lies on it."""
+    lying = make(tokens, "made-elsewhere-1")
+    for name, serial in (("ward-routine-1", lying.serial), ("ward-policy-1", "another")):
+        write_note(tmp_path / f"{name}.token", replace(lying, name=name, serial=serial))
+    wish = Wish(module=tokens.module, labels={EVERY_KEY: "LOA-A"})
+    assert beside(KeyFolder(tmp_path, never), "ward-emergency-1", wish) == {"made-elsewhere-1", "ward-routine-1"}
 
 
 @softhsm
