@@ -29,6 +29,7 @@ from tests.trust.makers import key_on_an_unknown_curve
 @is_root
 def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Path) -> None:
     made = box(tmp_path / "a")
+    made.file.chmod(0o644)
     places = Places(made.file, made.config, (NOBODY, NOBODY))
     with office(tmp_path) as ward:
         code = ward.code("dt-01")
@@ -47,6 +48,7 @@ def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Pa
         "trust.json": NOBODY,
     }
     assert made.file.stat().st_uid == 0  # the technician's own, as before
+    assert made.file.stat().st_mode & 0o777 == 0o644  # and the service reads it
 
 
 def test_what_is_made_out_to_another_is_neither_kept_nor_taken_in(tmp_path: Path) -> None:
