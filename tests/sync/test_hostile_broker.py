@@ -52,15 +52,17 @@ class Street:
     directory: Path
     authority: Authority
 
-    @contextmanager
-    def station(self, port: int, clock: Clock, keepalive_s: int) -> Iterator[tuple[MqttSession, Inbox]]:
+    def settings(self, port: int, keepalive_s: int = 60) -> BrokerSettings:
         identity = issue_client(self.authority, self.directory / "clients", STATION)
         settings = BrokerSettings(
             "localhost", port, self.authority.path, identity.certificate, TlsKey(identity.key).show, STATION, AREA
         )
+        return replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05, keepalive_s=keepalive_s)
+
+    @contextmanager
+    def station(self, port: int, clock: Clock, keepalive_s: int = 60) -> Iterator[tuple[MqttSession, Inbox]]:
         inbox = Inbox()
-        settings = replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05, keepalive_s=keepalive_s)
-        session = MqttSession(settings, inbox.post, clock, lambda: b"will")
+        session = MqttSession(self.settings(port, keepalive_s), inbox.post, clock, lambda: b"will")
         session.start()
         try:
             yield session, inbox

@@ -1,0 +1,269 @@
+"""What one connection asks of a broker, how long it waits for its beginning, and how it ends: asked byte by byte."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.events import Connected, Disconnected, MessageArrived
+from edge_agent.headend.pki import create_authority
+from edge_agent.sync import client, connection, resolving
+from edge_agent.sync.client import SESSION_EXPIRY_S, WILL_DELAY_S
+from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
+from edge_agent.sync.mqtt import MqttSession
+from tests.host.hostile_broker import CONNACK, Wire, packet, publish
+from tests.sync.rigs import STATION, TIMEOUT_S, thread_failures
+from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, Clock, Street
+
+CONNECT, SUBSCRIBE, DISCONNECT = 0x10, 0x80, 0xE0
+STATE = f"loa/1/u/{STATION}/state"
+FOR_EVER_S = 10_000
+ALERT = b"\x15\x03\x03\0\2\2"
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Street:
+    return Street(tmp_path, create_authority(tmp_path / "ca", "test"))
+
+
+# What is asked for
+
+
+def test_a_broker_is_asked_to_keep_our_queue_to_send_no_more_than_we_take_and_to_wait_with_a_lasting_will(
+    street: Street,
+) -> None:
+    """One that sent more would be hung up on, and would send it again at the next connection, and so for ever."""
+    asked: queue.Queue[bytes] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        asked.put(wire.read_type(CONNECT))
+        wire.until_hung_up()
+
+    with street.facing(script):
+        connect = asked.get(timeout=TIMEOUT_S)
+    flags, keepalive_s = connect[7], int.from_bytes(connect[8:10])
+    assert (flags, keepalive_s) == (0b0010_1100, 60), "a will, retained and acknowledged; the session goes on"
+    properties, will = connect[11 : 11 + connect[10]], connect[11 + connect[10] :]
+    assert b"\x11" + SESSION_EXPIRY_S.to_bytes(4) in properties
+    assert b"\x21" + RECEIVE_MAXIMUM.to_bytes(2) in properties
+    assert b"\x27" + PACKET_BYTES_MAX.to_bytes(4) in properties
+    assert b"\x18" + WILL_DELAY_S.to_bytes(4) in will
+
+
+def test_orders_are_asked_for_with_acknowledgement_and_no_old_ones_are_to_be_sent_again_at_each_subscription(
+    street: Street,
+) -> None:
+    """What is retained is turned away, and paid for each time."""
+    asked: queue.Queue[bytes] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.read_type(CONNECT)
+        wire.write(CONNACK)
+        asked.put(wire.read_type(SUBSCRIBE))
+        wire.until_hung_up()
+
+    with street.facing(script):
+        subscribe = asked.get(timeout=TIMEOUT_S)
+    at, options = 3, set[int]()
+    while at < len(subscribe):
+        at += 2 + int.from_bytes(subscribe[at : at + 2])
+        options.add(subscribe[at] & 0b0011_0011)
+        at += 1
+    assert options == {0b0010_0001}
+
+
+# How it begins
+
+
+def says_nothing(wire: Wire) -> None:
+    wire.until_hung_up()
+
+
+def grants_nothing(wire: Wire) -> None:
+    """Takes us in, and answers each ping."""
+    wire.read_type(CONNECT)
+    wire.write(CONNACK)
+    while True:
+        wire.read_type(PINGREQ)
+        wire.write(PINGRESP)
+
+
+@pytest.mark.parametrize("script", [says_nothing, grants_nothing])
+def test_a_broker_that_shakes_hands_and_makes_no_session_is_left(
+    street: Street, monkeypatch: pytest.MonkeyPatch, script: Callable[[Wire], None]
+) -> None:
+    monkeypatch.setattr(connection, "ESTABLISH_S", 2)
+    with street.facing(script, keepalive_s=1 if script is grants_nothing else 60) as (session, inbox):
+        assert inbox.next(Disconnected).detail == "no session in time"
+        assert not session.publish(STATE, b"to nobody", qos=1)
+
+
+@contextmanager
+def listener(say: Callable[[socket.socket], object]) -> Iterator[int]:
+    """Whoever stands on the way, without any certificate, and does that to each who comes; its port."""
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                held.append(server.accept()[0])
+                say(held[-1])
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(server.getsockname()[1])
+        for each in held:
+            each.close()
+
+
+def test_whoever_does_not_shake_hands_has_as_long_as_a_slow_line_needs_and_no_longer(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT_S", 1)
+    with listener(lambda line: None) as port, street.station(port, Clock()) as (_, inbox):
+        assert "within 1 s" in inbox.next(Disconnected).detail
+
+
+@pytest.mark.parametrize("number", [1, 99, 255])
+def test_an_alert_that_nobody_knows_costs_the_connection_and_never_the_process(street: Street, number: int) -> None:
+    """Anybody on the way may send one."""
+    with (
+        thread_failures() as failures,
+        listener(lambda line: line.sendall(ALERT + bytes([number]))) as port,
+        street.station(port, Clock()) as (_, inbox),
+    ):
+        for _ in range(2):
+            inbox.next(Disconnected)
+        assert failures.empty()
+
+
+def test_a_second_answer_to_our_subscription_is_no_second_connection(street: Street) -> None:
+    """Each Connected has the station say all anew, on a line that it pays for."""
+
+    def script(wire: Wire) -> None:
+        wire.read_type(CONNECT)
+        wire.write(CONNACK)
+        body = wire.read_type(SUBSCRIBE)
+        granted = packet(0x90, body[:2] + b"\0" + b"\1" * 6)
+        wire.write(granted * 5 + publish(JOB, b"behind them", 1))
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        assert inbox.next(MessageArrived).payload == b"behind them"
+        assert [type(event) for event in inbox.seen] == [Connected, MessageArrived]
+
+
+def test_what_asked_for_no_acknowledgement_gets_none_or_an_honest_broker_would_hang_up(street: Street) -> None:
+    acknowledged: queue.Queue[bytes] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.write(publish("loa/1/d/another/job", b"", 0, qos=0) + publish(JOB, b"", 0, qos=0))
+        wire.write(publish(JOB, b"retained", 8, retain=True))
+        acknowledged.put(wire.read_type(PUBACK)[:2])
+        wire.until_hung_up()
+
+    with street.facing(script):
+        assert acknowledged.get(timeout=TIMEOUT_S) == b"\0\x08"
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_a_goodbye_waits_for_the_last_acknowledgement_or_the_end_and_no_longer(
+    street: Street, monkeypatch: pytest.MonkeyPatch, hangs_up: bool
+) -> None:
+    monkeypatch.setattr(connection, "FLUSH_S", FOR_EVER_S)
+    heard, go_on = threading.Event(), threading.Event()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        body = wire.read_type(PUBLISH)
+        heard.set()
+        go_on.wait(TIMEOUT_S)
+        if not hangs_up:
+            at = 2 + int.from_bytes(body[:2])
+            wire.write(packet(PUBACK, body[at : at + 2]))
+            wire.until_hung_up()
+
+    with street.facing(script) as (session, inbox):
+        inbox.next(Connected)
+        assert session.publish(STATE, b"the last word", qos=1)
+        assert heard.wait(TIMEOUT_S)
+        leaving = threading.Thread(target=session.stop, daemon=True)
+        leaving.start()
+        leaving.join(0.5)
+        assert leaving.is_alive(), "it has not waited"
+        go_on.set()
+        leaving.join(TIMEOUT_S)
+        assert not leaving.is_alive()
+
+
+def test_nothing_more_is_taken_while_we_say_goodbye(street: Street) -> None:
+    """It would be called handed over, and be gone."""
+    said: queue.Queue[bool] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.read_type(DISCONNECT)
+        said.put(session.publish(STATE, b"too late", qos=1))
+
+    with street.facing(script) as (session, inbox):
+        inbox.next(Connected)
+        session.stop()
+        assert said.get(timeout=TIMEOUT_S) is False
+
+
+def test_a_station_that_is_stopped_while_it_dials_says_goodbye_as_soon_as_it_is_through(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a session would stand that nobody sees to, and whose end would be told as a death."""
+    asked, go_on, told = threading.Event(), threading.Event(), threading.Event()
+
+    def held(host: str) -> list[str]:
+        asked.set()
+        go_on.wait(TIMEOUT_S)
+        return ["127.0.0.1"]
+
+    def script(wire: Wire) -> None:
+        wire.read_type(CONNECT)
+        wire.read_type(DISCONNECT)
+        told.set()
+
+    monkeypatch.setattr(resolving, "known", held)
+    with street.facing(script) as (session, inbox):
+        assert asked.wait(TIMEOUT_S)
+        leaving = threading.Thread(target=session.stop, daemon=True)
+        leaving.start()
+        assert session._stopping.wait(TIMEOUT_S)
+        go_on.set()
+        assert told.wait(TIMEOUT_S)
+        leaving.join(TIMEOUT_S)
+        assert inbox.seen == []
+
+
+def test_a_station_that_is_stopped_before_it_dials_asks_nobody(street: Street) -> None:
+    came = threading.Event()
+    made: queue.Queue[MqttSession] = queue.Queue()
+
+    def will() -> bytes:
+        """Is asked for before each attempt; the end is told meanwhile."""
+        session = made.get()
+        threading.Thread(target=session.stop, daemon=True).start()
+        assert session._stopping.wait(TIMEOUT_S)
+        return b"will"
+
+    with listener(lambda line: came.set()) as port:
+        session = MqttSession(street.settings(port), lambda event: None, Clock(), will)
+        made.put(session)
+        session.start()
+        session._thread.join(TIMEOUT_S)
+        assert not session._thread.is_alive()
+        assert not came.is_set()
