@@ -227,6 +227,23 @@ def test_a_word_now_and_then_does_not_pay_for_records_without_end(meeting: Meeti
     assert len(words) <= BARE_BYTES_MAX // (PIECE_BYTES - BESIDE_BYTES)
 
 
+def test_words_that_are_read_byte_by_byte_do_not_pay_for_records_without_end(meeting: Meeting) -> None:
+    """As the head of each packet is: what a record earns, it earns once."""
+    words = b"x" * 100
+
+    def flood() -> None:
+        for _ in range(FLOOD_BYTES_MAX // PIECE_BYTES):
+            meeting.records.write(meeting.records.tickets() + meeting.records.words(words))
+
+    def read_on() -> None:
+        while True:
+            assert meeting.stream.recv(1) == b"x"
+
+    meeting.going_on(flood)
+    with pytest.raises(TlsRefused, match="without a word of use"):
+        read_on()
+
+
 def test_many_words_of_use_leave_nothing_over_for_records_without_end_behind_them(meeting: Meeting) -> None:
     """A session of hours would else have earned a broker megabytes that nobody looks at."""
     words = 500
@@ -276,6 +293,18 @@ def test_what_is_here_already_is_told_though_the_line_is_silent(meeting: Meeting
     meeting.records.write(begun[7:])
     select.select([meeting.stream], [], [], PATIENCE_S)
     assert meeting.stream.recv(10) == b"late"
+
+
+def test_of_two_orders_that_come_in_one_piece_the_second_does_not_wait_for_the_next_word(meeting: Meeting) -> None:
+    """Each in a record of its own, and each read whole: nothing is left of the first, and the line is silent."""
+    meeting.records.write(meeting.records.words(b"an order") + meeting.records.words(b"an emergency"))
+    meeting.stream.setblocking(False)
+    select.select([meeting.stream], [], [], PATIENCE_S)
+    assert meeting.stream.recv(8) == b"an order"
+    assert select.select([meeting.stream], [], [], 0)[0] == []
+    assert meeting.stream.pending() > 0
+    assert meeting.stream.recv(100) == b"an emergency"
+    assert meeting.stream.pending() == 0
 
 
 @pytest.mark.parametrize("sends_max", [1, 7, 1_000])
@@ -354,6 +383,14 @@ def test_an_end_is_an_end_with_a_goodbye_and_without(meeting: Meeting) -> None:
     meeting.server.sendall(b"so far")
     socket.socket.shutdown(meeting.server, socket.SHUT_RDWR)
     assert [meeting.stream.recv(100) for _ in range(3)] == [b"so far", b"", b""]
+
+
+def test_what_has_come_already_is_not_read_on_when_somebody_has_hung_up(meeting: Meeting) -> None:
+    """A routine download would keep a warning waiting for all that the kernel holds of it."""
+    meeting.server.sendall(bytes(4 * PIECE_BYTES))
+    assert meeting.stream.recv(1) == b"\0"
+    meeting.stream.hang_up()
+    assert sum(len(came) for came in heard(meeting.stream)) < 2 * PIECE_BYTES
 
 
 def test_whoever_waits_is_told_when_somebody_hangs_up(meeting: Meeting) -> None:
