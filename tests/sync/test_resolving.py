@@ -106,6 +106,13 @@ def test_a_name_in_vietnamese_is_asked_for_as_name_servers_spell_it(monkeypatch:
         addresses("đài.example", PATIENCE_S)
 
 
+def test_whoever_asks_is_told_to_end_hardly_later_than_we_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the agent be killed meanwhile; by a time of nothing it would never end."""
+    asking(monkeypatch, "import sys; print(-2); print(sys.argv[2]); raise SystemExit(1)")
+    with pytest.raises(socket.gaierror, match=f": {PATIENCE_S + 1};"):
+        addresses(NAME, PATIENCE_S - 0.5)
+
+
 @pytest.mark.parametrize("name", ["a..b", "x" * 70])
 def test_what_cannot_be_a_name_is_not_asked_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     asking(monkeypatch, "print('192.0.2.7')")
@@ -122,8 +129,17 @@ def test_what_cannot_be_a_name_is_not_asked_for(monkeypatch: pytest.MonkeyPatch,
         "1 / 0",
         "",
         "print('what'); raise SystemExit(1)",
+        "print(-2); print('not known'); raise SystemExit(3)",
     ],
-    ids=["it fails", "it fails behind an address", "it is killed", "it breaks", "it says nothing", "it makes no sense"],
+    ids=[
+        "it fails",
+        "it fails behind an address",
+        "it is killed",
+        "it breaks",
+        "it says nothing",
+        "it makes no sense",
+        "it fails behind an answer",
+    ],
 )
 def test_whoever_asks_and_fails_is_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     asking(monkeypatch, script)
@@ -136,6 +152,8 @@ def test_what_is_no_address_is_never_handed_on_to_be_asked_for_with_no_deadline(
 ) -> None:
     asking(monkeypatch, "print('nss: held.example'); print('held.example'); print(); print('192.0.2.7')")
     assert addresses(NAME, PATIENCE_S) == ["192.0.2.7"]
+    asking(monkeypatch, r"import sys; sys.stdout.buffer.write(b'nss: \xff\n192.0.2.7\n')")
+    assert addresses(NAME, PATIENCE_S) == ["192.0.2.7"], "nor does a word that is no text take the address with it"
     asking(monkeypatch, "print('localhost')")
     with pytest.raises(socket.gaierror, match="ended with 0"):
         addresses(NAME, PATIENCE_S)
