@@ -197,6 +197,20 @@ def test_outgoing_messages_are_bounded_and_refused_beyond(network: Network, qos:
         assert session.publish(STATE, b"afresh", qos=1)
 
 
+def test_what_the_broker_refuses_is_not_under_way_for_ever(network: Network, central: Client) -> None:
+    """Another station's topic is not ours. Counted on, a few of them would keep every later word from being sent."""
+    with running_session(network) as (session, inbox):
+        inbox.next(Connected)
+        until = time.monotonic() + TIMEOUT_S
+        refused = 0
+        while refused < 2 * OUTGOING_MAX and time.monotonic() < until:
+            refused += session.publish("loa/1/u/st-b/state", b"I am B", qos=1)
+        assert refused == 2 * OUTGOING_MAX
+        while not session.publish(STATE, b"I am A", qos=1):
+            assert time.monotonic() < until
+        assert central.next() == (STATE, b"I am A")
+
+
 def test_threads_that_publish_at_once_do_not_mix_their_packets(network: Network, central: Client) -> None:
     with running_session(network) as (session, inbox):
         inbox.next(Connected)
