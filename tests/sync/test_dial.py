@@ -19,7 +19,7 @@ from edge_agent.core.units import ClipKey
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
 from edge_agent.sync import resolving
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, dial
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, connected, dial, up_to
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust, listen
@@ -93,6 +93,16 @@ def test_a_file_whose_every_resume_is_padded_costs_it_twice_from_each_address_an
     assert addresses < len(content.asked) <= cache.part.stat().st_size
     most = 2 * len(AUDIO) * 9 / 8 + (RESUMES_MAX + 1) * WORDS_BYTES_MAX + COUNTED_LATE_BYTES
     assert got.came_bytes <= addresses * most
+
+
+def test_whoever_uses_up_what_a_file_may_cost_takes_nothing_of_it_from_the_next_address(
+    content: Content, tmp_path: Path
+) -> None:
+    """Or one bad server that a warning names would keep the good one from being heard."""
+    cache = Cache(tmp_path, content)
+    content.manners = Manners.PADDED
+    with running_content(tmp_path / "other", content.authority) as other:
+        assert cache.fetch(cache.url, other.put("clip", AUDIO), patience=SLOW) == Fetched(cache.root / KEY)
 
 
 def test_the_rest_of_a_file_costs_hardly_more_than_the_rest_whatever_is_said_beside_it(
@@ -199,6 +209,44 @@ def test_records_that_never_cease_let_nobody_wait_beyond_the_deadline(endless: C
         sock.deadline = time.monotonic() + 0.3
         with pytest.raises(TimeoutError, match="too slow"):
             sock.recv(100)
+
+
+def test_a_server_that_is_never_late_lets_nobody_read_on_beyond_the_deadline_either(content: Content) -> None:
+    content.put("a", SOUND)
+    context = client_context(content.authority.path)
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        assert len(sock.recv(10)) == 10
+        assert sock.pending() > 0
+        sock.deadline = time.monotonic()
+        with pytest.raises(TimeoutError, match="too slow"):
+            sock.recv(10)
+
+
+def test_what_has_come_and_was_not_read_is_paid_for_once_however_often_it_is_settled_and_read_after_all(
+    content: Content,
+) -> None:
+    content.put("a", SOUND[:1_000])
+    context, paid_for = client_context(content.authority.path), Tally()
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60, paid_for) as sock:
+        before = paid_for.bytes
+        sock.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+        settled(lambda: content.sent)
+        sock.settle()
+        once = paid_for.bytes
+        assert once - before > 1_000
+        sock.settle()
+        assert paid_for.bytes == once
+        while sock.recv(4_096):
+            pass
+        sock.settle()
+        assert paid_for.bytes == once
+
+
+def test_what_is_too_much_for_one_is_told_to_the_other_too() -> None:
+    paid_for = Tally()
+    assert both(up_to(1, "too much"), paid_for)(5) == "too much"
+    assert paid_for.bytes == 5
 
 
 def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Content) -> None:
@@ -375,6 +423,21 @@ def test_an_identity_is_asked_for_at_few_addresses_too(content: Content, monkeyp
             asking.renew(server, "test", "dt-01", new_signer(), b"csr")
     assert len(dialled.given_s) == 4
     assert sum(dialled.given_s) <= 0.4
+
+
+def test_neither_a_name_nor_an_address_has_longer_than_a_silence_may_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the whole may take: of half an hour a dead name server or address would have had it all."""
+    asked_s: list[float] = []
+
+    def asked(host: str, within_s: float) -> list[str]:
+        asked_s.append(within_s)
+        return ["127.0.0.1", "127.0.0.1"]
+
+    dialled = Dialled(monkeypatch)
+    monkeypatch.setattr(resolving, "_asked", asked)
+    with pytest.raises(ConnectionRefusedError):
+        connected("content.example", 1, 7, time.monotonic() + 1_000)
+    assert (asked_s, dialled.given_s) == ([7], [7, 7])
 
 
 def test_an_address_that_is_dead_leaves_time_for_the_next(

@@ -181,6 +181,14 @@ def test_a_source_that_is_slow_is_not_cut_by_the_time_for_its_beginning(content:
     assert len(relay.takers) == 1
 
 
+def test_a_source_that_has_begun_may_be_silent_for_longer_than_its_beginning_may_take(content: Content) -> None:
+    """As where the line was slow to come about: hardly any of the time for it is left."""
+    content.manners, content.pause_s = Manners.ENDLESS, 1.5
+    with relaying(content, at(content, "a"), patience=replace(SHORT, begin_s=1, stall_s=PATIENCE_S)) as relay:
+        relay.until(lambda: bool(relay.takers) and bool(relay.takers[0].got or relay.takers[0].ended))
+        assert not relay.takers[0].ended
+
+
 def test_another_status_than_200_is_the_next_address(content: Content, caplog: pytest.LogCaptureFixture) -> None:
     with relaying(content, at(content, "gone"), at(content, "a")) as relay:
         relay.until(lambda: bool(relay.takers))
