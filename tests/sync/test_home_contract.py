@@ -150,6 +150,16 @@ def test_what_came_in_vain_is_counted_and_only_a_silence_is_called_the_lines(
         assert got.broke_off is (manners is Manners.STALLED)
 
 
+def test_behind_an_answer_that_was_left_the_next_is_asked_for_on_a_line_of_its_own(hostile: HttpsRig) -> None:
+    """The line of the first would be kept, and what is left of it there would be in the way of the next."""
+    hostile.content.manners = Manners.RAW
+    gone = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot found"
+    hostile.content.raw = [gone, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npaper"]
+    first, second = hostile.home.get(["/paper/a", "/paper/b"], MOST)
+    assert isinstance(first, NotRead)
+    assert second == b"paper"
+
+
 def test_an_endless_answer_costs_no_more_than_was_asked_for(hostile: HttpsRig) -> None:
     hostile.content.manners = Manners.ENDLESS
     (got,) = hostile.home.get(["/paper/a"], 100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from edge_agent.core.clips import TRY_BYTES
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, UtcMs
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync.dial import UNREAD_BYTES_MAX
 from edge_agent.sync.download import HttpsFetcher
@@ -82,7 +84,10 @@ def test_one_flipped_bit_is_altered_audio(cache: Cache) -> None:
 
 def test_a_longer_file_is_refused_by_its_announced_length(cache: Cache) -> None:
     cache.content.manners = Manners.LONGER
-    assert failed(cache.fetch()) == WRONG
+    got = cache.fetch()
+    assert failed(got) == WRONG
+    assert isinstance(got, FetchFailed)
+    assert got.detail == "256001 bytes instead of 256000"
     assert not (cache.root / KEY).exists()
 
 
@@ -210,6 +215,15 @@ def test_a_file_swapped_between_two_halves_is_noticed_and_fetched_afresh(cache: 
     assert failed(cache.fetch(patience=SHORT)) == UNREACHABLE
     cache.content.put("clip", AUDIO)
     cache.content.manners = Manners.HONEST
+    assert cache.fetch() == Fetched(cache.root / KEY)
+
+
+def test_what_is_nearly_whole_needs_no_room_for_the_whole(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card that is nearly full a warning that was begun would never be had."""
+    lacking = 100
+    cache.interrupted(AUDIO[:-lacking])
+    free = shutil.disk_usage(cache.root)._replace(free=FETCH_FREE_BYTES_MIN + lacking)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
     assert cache.fetch() == Fetched(cache.root / KEY)
 
 
