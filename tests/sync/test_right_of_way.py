@@ -18,7 +18,7 @@ from edge_agent.sync.dial import with_words
 from edge_agent.sync.download import RESUMES_MAX, WHOLES_MAX, HttpsFetcher
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.port import Fetched, FetchFailed
-from edge_agent.sync.right_of_way import Passage, RightOfWay
+from edge_agent.sync.right_of_way import OTHERS_S, Passage, RightOfWay
 from tests.host.content import Content, Manners, running_content
 from tests.sync.rigs import host_clock
 
@@ -153,6 +153,22 @@ def test_whoever_was_hung_up_on_leaves_the_server_to_those_who_have_not_yet_got_
         assert thread.is_alive(), "another warning began meanwhile"
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
+
+
+def test_a_warning_that_came_and_went_meanwhile_is_left_to_the_others_as_long_as_the_first() -> None:
+    way, ended = RightOfWay(others_s=1, spread_s=0), list[float]()
+    thread = threading.Thread(target=lambda: (way.wait_s(hung_up=True), ended.append(time.monotonic())), daemon=True)
+    thread.start()
+    time.sleep(0.5)
+    with way.taken():
+        time.sleep(0.2)
+    over = time.monotonic()
+    thread.join(PATIENCE_S)
+    assert ended[0] - over >= 0.99
+
+
+def test_whoever_was_not_hung_up_on_leaves_the_server_to_nobody() -> None:
+    assert RightOfWay().wait_s() < OTHERS_S
 
 
 def test_stations_that_were_hung_up_on_together_go_on_spread() -> None:
