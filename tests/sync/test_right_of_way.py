@@ -249,6 +249,21 @@ def test_what_a_warning_has_fetched_while_a_server_let_a_routine_download_wait_i
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [key_of(SIREN)]
 
 
+def test_what_a_warning_had_to_leave_half_done_is_not_gone_on_with_by_a_routine_download(
+    tmp_path: Path, content: Content
+) -> None:
+    """Its server may be one that the warning does not name: spoilt by it, all would be paid for again."""
+    way = Overtaken()
+    station = fetcher(tmp_path, content, way)
+    slow, honest = content.put("slow", SIREN), content.put("honest", SIREN)
+    content.manners, content.cut_at = Manners.TRUNCATED, 100
+    way.meanwhile = lambda: station.fetch(key_of(SIREN), len(SIREN), (honest,), urgent=True)
+    got = station.fetch(key_of(SIREN), len(SIREN), (slow,))
+    assert isinstance(got, FetchFailed)
+    assert got.detail == "left to a warning's, which has got some of it"
+    assert [path for path, _ in content.asked] == ["/slow", *["/honest"] * (RESUMES_MAX + 1)]
+
+
 class Late(RightOfWay):
     """A routine download does its last in the moment in which a warning comes for the same sound."""
 

@@ -189,6 +189,25 @@ def test_a_handshake_longer_than_any_honest_one_is_refused_by_name_and_closed(tm
         assert stream.fileno() == -1
 
 
+def test_whoever_is_turned_away_is_told_why(tmp_path: Path) -> None:
+    """It is in the server's log that its operator looks first."""
+    authority, other = create_authority(tmp_path / "ca", "test"), create_authority(tmp_path / "other", "test")
+    identity = issue_server(other, tmp_path / "server", "server")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(identity.certificate, identity.key)
+    told: list[str] = []
+
+    def shake_hands(end: socket.socket) -> None:
+        try:
+            tls.wrap_socket(end, server_side=True)
+        except ssl.SSLError as error:
+            told.append(error.reason)
+
+    with greeting(authority, shake_hands, PATIENCE_S) as stream, pytest.raises(ssl.SSLCertVerificationError):
+        stream.do_handshake()
+    assert told == ["TLSV1_ALERT_UNKNOWN_CA"]
+
+
 def test_a_handshake_that_comes_byte_by_byte_has_its_time_in_all(tmp_path: Path) -> None:
     def drip(end: socket.socket) -> None:
         end.sendall(b"\x16\x03\x03\x40\0")
