@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,12 +15,13 @@ import pytest
 from edge_agent.core.events import Connected, Disconnected, MessageArrived
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync import client, connection, resolving
-from edge_agent.sync.client import SESSION_EXPIRY_S, WILL_DELAY_S
+from edge_agent.sync.client import OUTGOING_MAX, SESSION_EXPIRY_S, WILL_DELAY_S
+from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Wire, packet, publish
 from tests.sync.rigs import STATION, TIMEOUT_S, thread_failures
-from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, Clock, Street
+from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, QUIET, Clock, Street
 
 CONNECT, SUBSCRIBE, DISCONNECT = 0x10, 0x80, 0xE0
 STATE = f"loa/1/u/{STATION}/state"
@@ -204,6 +206,33 @@ def test_a_goodbye_waits_for_the_last_acknowledgement_or_the_end_and_no_longer(
         go_on.set()
         leaving.join(TIMEOUT_S)
         assert not leaving.is_alive()
+
+
+def test_a_goodbye_that_nobody_answers_ends_all_the_same(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FLUSH_S", 0.2)
+    with street.facing(QUIET) as (session, inbox):
+        inbox.next(Connected)
+        assert session.publish(STATE, b"the last word", qos=1)
+        leaving = threading.Thread(target=session.stop, daemon=True)
+        leaving.start()
+        leaving.join(TIMEOUT_S)
+        assert not leaving.is_alive()
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_of_a_line_that_takes_nothing_so_many_words_are_kept_and_the_rest_refused(
+    street: Street, monkeypatch: pytest.MonkeyPatch, qos: int
+) -> None:
+    def takes_nothing(*_: object) -> int:
+        raise ssl.SSLWantWriteError
+
+    monkeypatch.setattr(connection, "FLUSH_S", 0.2)
+    with street.facing(QUIET) as (session, inbox):
+        inbox.next(Connected)
+        with monkeypatch.context() as line:
+            line.setattr(GuardedSocket, "send", takes_nothing)
+            taken = [session.publish(STATE, b"x", qos=qos) for _ in range(3 * OUTGOING_MAX)]
+        assert taken == [True] * OUTGOING_MAX + [False] * 2 * OUTGOING_MAX
 
 
 def test_nothing_more_is_taken_while_we_say_goodbye(street: Street) -> None:

@@ -17,6 +17,7 @@ from edge_agent.headend.pki import create_authority
 from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync import resolving
 from edge_agent.sync.client import OUTGOING_MAX
+from edge_agent.sync.limits import PACKET_BYTES_MAX
 from edge_agent.sync.mqtt import CLONE_SUSPECTED, MqttSession
 from tests.headend.mqtt_client import Client
 from tests.host.broker import Network
@@ -236,9 +237,11 @@ def test_threads_that_publish_at_once_do_not_mix_their_packets(network: Network,
 def test_a_message_too_large_for_the_broker_costs_only_itself(network: Network, central: Client) -> None:
     with running_session(network) as (session, inbox):
         inbox.next(Connected)
-        assert not session.publish(STATE, b"x" * 70_000, qos=1)
-        assert session.publish(STATE, b"small", qos=1)
-        assert central.next() == (STATE, b"small")
+        largest = PACKET_BYTES_MAX - 16 - len(STATE)
+        assert not session.publish(STATE, b"x" * (largest + 1), qos=1)
+        assert session.publish(STATE, b"x" * largest, qos=1)
+        assert central.next() == (STATE, b"x" * largest)
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
 
 
 def test_our_own_failure_ends_the_thread_loudly_and_the_session_says_so(network: Network, central: Client) -> None:
