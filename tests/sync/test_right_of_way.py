@@ -221,6 +221,14 @@ def test_whoever_still_waits_for_a_server_keeps_no_warning_waiting_and_writes_no
             assert not may_write
 
 
+def test_whoever_comes_to_the_line_in_the_moment_after_a_warning_has_taken_it_writes_nothing_beside_it() -> None:
+    """It had looked whether the way was free, and was not yet on it when the warning looked for whom to hang up on."""
+    way, passage = RightOfWay(0, 0), Passage("notice")
+    with way.taken("siren"), way.used(passage), way.writing(passage) as may_write:
+        assert not may_write
+    assert passage.stood_back
+
+
 class Overtaken(RightOfWay):
     """Somebody does something in the moment in which a routine download's server has answered."""
 
