@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.events import Connected, Disconnected, MessageArrived
+from edge_agent.core.events import Connected, Disconnected, Event, MessageArrived
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync import client, connection, resolving
 from edge_agent.sync.client import OUTGOING_MAX, SESSION_EXPIRY_S, WILL_DELAY_S
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.mqtt import MqttSession
-from tests.host.hostile_broker import CONNACK, Wire, packet, publish
+from tests.host.hostile_broker import CONNACK, Wire, hostile_broker, packet, publish
 from tests.sync.rigs import STATION, TIMEOUT_S, thread_failures
 from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, QUIET, Clock, Street
 
@@ -173,6 +173,27 @@ def test_what_asked_for_no_acknowledgement_gets_none_or_an_honest_broker_would_h
 
     with street.facing(script):
         assert acknowledged.get(timeout=TIMEOUT_S) == b"\0\x08"
+
+
+def test_what_is_said_in_the_moment_in_which_a_connection_is_told_is_taken(street: Street) -> None:
+    """Whoever hears of it says at once what has become of the station; refused, that would wait for the next one."""
+    heard, taken = queue.Queue[bytes](), queue.Queue[bool]()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        heard.put(wire.read_type(PUBLISH))
+        wire.until_hung_up()
+
+    def post(event: Event) -> None:
+        if isinstance(event, Connected):
+            taken.put(session.publish(STATE, b"at once", qos=0))
+
+    with hostile_broker(street.directory, street.authority, script) as (port, _):
+        session = MqttSession(street.settings(port), post, Clock(), lambda: b"will")
+        session.start()
+        assert taken.get(timeout=TIMEOUT_S)
+        assert heard.get(timeout=TIMEOUT_S).endswith(b"at once")
+        session.stop()
 
 
 # How it ends

@@ -272,6 +272,34 @@ def test_what_a_warning_had_to_leave_half_done_is_not_gone_on_with_by_a_routine_
     assert [path for path, _ in content.asked] == ["/slow", *["/honest"] * (RESUMES_MAX + 1)]
 
 
+class TooLate(RightOfWay):
+    """A warning of another sound comes when the last byte of a routine download has been written."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.hung_up: list[bool] = []
+
+    @contextmanager
+    def writing(self, passage: Passage, hang_up: Callable[[], None] = lambda: None) -> Iterator[bool]:
+        with super().writing(passage, hang_up) as may_write:
+            yield may_write
+            with self.taken("another"):
+                assert passage.stood_back
+
+    def wait_s(self, *, hung_up: bool = False) -> float:
+        self.hung_up.append(hung_up)
+        return 0
+
+
+def test_what_came_whole_though_it_was_hung_up_on_is_there_at_once_and_waits_for_nobody(
+    tmp_path: Path, content: Content
+) -> None:
+    way = TooLate()
+    url = content.put("notice", NOTICE)
+    assert isinstance(fetcher(tmp_path, content, way).fetch(key_of(NOTICE), len(NOTICE), (url,)), Fetched)
+    assert way.hung_up == [False]
+
+
 class Late(RightOfWay):
     """A routine download does its last in the moment in which a warning comes for the same sound."""
 

@@ -70,6 +70,21 @@ def test_an_original_on_a_bad_sector_is_fetched_anew_at_once(card: Card, caplog:
     assert os.strerror(errno.EIO) in told
 
 
+def test_an_original_that_may_not_be_read_is_no_bad_sector_and_is_not_paid_for_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: BinaryIO, kind: str) -> object:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (card.root / KEY).write_bytes(AUDIO)
+    monkeypatch.setattr(download.hashlib, "file_digest", refuse)
+    failed = card.fetch()
+    assert isinstance(failed, FetchFailed)
+    assert (failed.reason, failed.again) == (Reason.AUDIO_UNREADABLE, True)
+    assert (card.root / KEY).read_bytes() == AUDIO
+    assert card.content.asked == []
+
+
 def test_an_original_on_a_bad_sector_does_not_take_the_room_of_the_one_that_replaces_it(card: Card) -> None:
     card.lay(KEY)
     card.content.manners = Manners.GONE
