@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from edge_agent.sync import resolving
 from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, connected, dial, up_to
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
-from edge_agent.sync.https import Patience, Trust, listen
+from edge_agent.sync.https import Patience, Trust, get, listen
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
 from edge_agent.sync.port import Fetched, FetchFailed, NotRead
 from edge_agent.sync.tls import client_context
@@ -241,6 +242,31 @@ def test_what_has_come_and_was_not_read_is_paid_for_once_however_often_it_is_set
             pass
         sock.settle()
         assert paid_for.bytes == once
+
+
+def test_what_an_answer_brought_and_nobody_read_is_paid_for_when_it_is_left(content: Content) -> None:
+    paid_for, size = Tally(), 50_000
+    url = content.put("a", bytes(size))
+    with get(url, 0, size, trust_of(content), 20, time.monotonic() + 60, paid_for):
+        settled(lambda: content.sent)
+    assert paid_for.bytes > size
+
+
+def test_what_came_with_an_answer_that_is_none_is_paid_for_too(content: Content) -> None:
+    paid_for, size = Tally(), 50_000
+    content.manners, content.raw = Manners.RAW, [b"nonsense\n" + bytes(size)]
+
+    def meter(count: int) -> str:
+        time.sleep(0.1)  # so that all has come before the first of it is read
+        return paid_for(count)
+
+    url = f"https://localhost:{content.port}/a"
+    with (
+        pytest.raises(HTTPException, match="nonsense"),
+        get(url, 0, size, trust_of(content), 20, time.monotonic() + 60, meter),
+    ):
+        pytest.fail("it is no answer")
+    assert paid_for.bytes > size
 
 
 def test_what_is_too_much_for_one_is_told_to_the_other_too() -> None:

@@ -106,6 +106,15 @@ def test_a_server_that_dawdles_holds_us_no_longer_than_its_time(cache: Cache, ma
     assert time.monotonic() - begun < GENEROUS_S
 
 
+def test_a_server_that_falls_silent_is_left_after_a_silence_however_long_the_file_may_take(cache: Cache) -> None:
+    """Or the next address of a warning would be asked when all of that time is over."""
+    cache.content.manners = Manners.STALLED
+    got = cache.fetch(patience=Patience(stall_s=0.5, slack_s=10_000))
+    assert failed(got) == UNREACHABLE
+    assert isinstance(got, FetchFailed)
+    assert "nothing of use within 0.5 s" in got.detail
+
+
 def test_what_a_stalled_server_sent_is_kept_and_resumed_after_a_restart(cache: Cache) -> None:
     cache.content.manners, cache.content.cut_at = Manners.STALLED, 100_000
     assert failed(cache.fetch(patience=SHORT)) == UNREACHABLE
