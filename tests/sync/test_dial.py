@@ -8,19 +8,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_agent.core.units import ClipKey
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
-from edge_agent.sync import resolving
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, connected, dial, up_to
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, dial, up_to
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust, get, listen
@@ -52,8 +50,6 @@ COUNTED_LATE_BYTES = 16 * 1_024 + 2 * UNREAD_BYTES_MAX
 # Of a connection that is too much: the piece that was, and what the kernel holds behind it.
 RECORDS: list[Callable[[Records], bytes]] = [Records.tickets, Records.key_updates]
 SLOW = Patience(stall_s=20, slack_s=20)
-PHONE_BOOK = 30
-# Addresses of one name, as a DNS answer over TCP may hold.
 
 
 @pytest.fixture
@@ -210,18 +206,6 @@ def test_records_that_never_cease_let_nobody_wait_beyond_the_deadline(endless: C
         sock.deadline = time.monotonic() + 0.3
         with pytest.raises(TimeoutError, match="too slow"):
             sock.recv(100)
-
-
-def test_a_server_that_is_never_late_lets_nobody_read_on_beyond_the_deadline_either(content: Content) -> None:
-    content.put("a", SOUND)
-    context = client_context(content.authority.path)
-    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
-        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
-        assert len(sock.recv(10)) == 10
-        assert sock.pending() > 0
-        sock.deadline = time.monotonic()
-        with pytest.raises(TimeoutError, match="too slow"):
-            sock.recv(10)
 
 
 def test_what_has_come_and_was_not_read_is_paid_for_once_however_often_it_is_settled_and_read_after_all(
@@ -396,80 +380,3 @@ def test_an_honest_server_on_a_bad_line_may_send_all_of_it_twice_behind_a_poison
     assert got == Fetched(tmp_path / key)
     assert got.came_bytes > 2 * size
     assert len(content.asked) == RESUMES_MAX + 1
-
-
-# How long it may take to come about
-
-
-class Dialled:
-    """Stands in for the resolver: every name has the addresses it is given. ``given_s``: how long each was asked."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-        self.given_s: list[float] = []
-        connect = socket.socket.connect
-
-        def connecting(sock: socket.socket, address: Any) -> None:
-            self.given_s.append(sock.gettimeout() or 0)
-            connect(sock, address)
-
-        monkeypatch.setattr(resolving, "known", lambda host: list(addresses))
-        monkeypatch.setattr(socket.socket, "connect", connecting)
-
-
-@contextmanager
-def nobody_answers(address: str, port: int) -> Iterator[int]:
-    """A port whose queue is full: whoever connects hears nothing, as from a host that drops packets."""
-    with socket.socket() as full, ExitStack() as held:
-        full.bind((address, port))
-        full.listen(0)
-        for _ in range(4):
-            waiting = held.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        yield int(full.getsockname()[1])
-
-
-def test_a_name_with_hundreds_of_dead_addresses_holds_nobody_longer_than_a_file_may_take(
-    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patience = Patience(0.2, 0.4, 10**9)
-    with nobody_answers("127.0.0.1", 0) as port:
-        dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
-        got = Cache(tmp_path, content).fetch(f"https://localhost:{port}/a", patience=patience)
-    assert isinstance(got, FetchFailed)
-    assert len(dialled.given_s) == 4
-    assert sum(dialled.given_s) <= patience.total_s(len(AUDIO))
-
-
-def test_an_identity_is_asked_for_at_few_addresses_too(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
-    with nobody_answers("127.0.0.1", 0) as port:
-        dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
-        server = asking.Server(f"https://localhost:{port}", answer_s=0.4)
-        with pytest.raises(asking.NoIdentity):
-            asking.renew(server, "test", "dt-01", new_signer(), b"csr")
-    assert len(dialled.given_s) == 4
-    assert sum(dialled.given_s) <= 0.4
-
-
-def test_neither_a_name_nor_an_address_has_longer_than_a_silence_may_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the whole may take: of half an hour a dead name server or address would have had it all."""
-    asked_s: list[float] = []
-
-    def asked(host: str, within_s: float) -> list[str]:
-        asked_s.append(within_s)
-        return ["127.0.0.1", "127.0.0.1"]
-
-    dialled = Dialled(monkeypatch)
-    monkeypatch.setattr(resolving, "_asked", asked)
-    with pytest.raises(ConnectionRefusedError):
-        connected("content.example", 1, 7, time.monotonic() + 1_000)
-    assert (asked_s, dialled.given_s) == ([7], [7, 7])
-
-
-def test_an_address_that_is_dead_leaves_time_for_the_next(
-    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = Cache(tmp_path, content)
-    with nobody_answers("127.0.0.9", content.port):
-        Dialled(monkeypatch, "127.0.0.9", "127.0.0.1")
-        assert cache.fetch(patience=Patience(6, 6, 10**9)) == Fetched(cache.root / KEY)
