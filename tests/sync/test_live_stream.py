@@ -47,6 +47,7 @@ class FakeTaker:
     ended: int = 0
     entered: threading.Event = field(default_factory=threading.Event)
     held: threading.Event | None = None
+    says: str = ""
 
     @property
     def sounded_ms(self) -> int:
@@ -62,7 +63,7 @@ class FakeTaker:
 
     def end(self) -> str:
         self.ended += 1
-        return ""
+        return self.says
 
 
 class Relay:
@@ -206,6 +207,18 @@ def test_what_the_taker_refuses_is_left_for_the_next_and_said_once(
         relay.until_asked(6)
     assert relay.paths()[:4] == ["/a", "/b", "/a", "/b"]
     assert [("/a " in line, "a playlist" in line) for line in reasons(caplog)] == [(True, True), (False, True)]
+
+
+@pytest.mark.parametrize(("refuses", "told"), [("", "no sound came of it"), ("a playlist", "a playlist")])
+def test_why_nothing_came_of_a_stream_is_told_in_place_of_its_end(
+    content: Content, caplog: pytest.LogCaptureFixture, refuses: str, told: str
+) -> None:
+    """Or whoever looks for the fault would look at a line that is sound."""
+    with relaying(
+        content, at(content, "a"), taker=lambda: FakeTaker(refuses, good=False, says="no sound came of it")
+    ) as relay:
+        relay.until(lambda: bool(reasons(caplog)))
+    assert f"why={told} " in reasons(caplog)[0]
 
 
 def test_after_it_has_sounded_the_next_failure_is_said_again(
