@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any
 import pytest
 
 from edge_agent.core.events import Disconnected, Event
-from edge_agent.core.units import StationId
+from edge_agent.core.units import SECOND_MS, StationId
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync import mqtt
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.connection import Ending
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import Wire
-from tests.sync.rigs import TIMEOUT_S
+from tests.sync.rigs import TIMEOUT_S, host_clock
 from tests.sync.test_hostile_broker import Clock, Street
 
 STATIONS = 1_000
@@ -80,3 +81,17 @@ def test_a_session_that_waits_to_dial_again_is_let_go_by_its_end(tmp_path: Path)
     assert isinstance(posted.get(timeout=TIMEOUT_S), Disconnected)
     session.stop()
     assert not session._thread.is_alive()
+
+
+def test_a_session_that_had_stood_owes_no_turn_either_while_it_waits_to_dial_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the last turn of the connection that is gone the watchdog would end a process that only waits."""
+    wait_s = 1_000
+    monkeypatch.setattr(MqttSession, "_wait_s", lambda *_: wait_s)
+    with Street(tmp_path, create_authority(tmp_path / "ca", "test")).facing(Wire.establish) as (session, inbox):
+        inbox.next(Disconnected)
+        gone_at, until = host_clock().mono, time.monotonic() + TIMEOUT_S
+        while session.turned_at() < gone_at + wait_s * SECOND_MS / 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert gone_at + wait_s * SECOND_MS / 2 <= session.turned_at() <= host_clock().mono + wait_s * SECOND_MS
