@@ -213,10 +213,15 @@ def folders(
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
     try:
-        pem = _read(file, PEM_BYTES_MAX)
-        found = x509.load_pem_x509_certificates(pem)
+        return _of_whole_certificates(what, file, now, name)
     except (OSError, ValueError) as exc:
         return Finding(what, f"{file}: {words(exc)}", _remedy(exc, COPY))
+
+
+def _of_whole_certificates(what: Text, file: Path, now: Now, name: str | None) -> Finding:
+    """What they say. ValueError, which names and dates raise when they are asked for: they are not whole."""
+    pem = _read(file, PEM_BYTES_MAX)
+    found = x509.load_pem_x509_certificates(pem)
     names = [str(part.value) for part in found[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if name is not None and name not in names:
         remedy = Text(

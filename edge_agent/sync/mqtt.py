@@ -55,7 +55,6 @@ class MqttSession:
         self._on_trouble = on_trouble
         self._stopping = threading.Event()
         self._connection: Connection | None = None
-        self._proven_at = 0
         self._turned_at = MonoMs(0)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
@@ -74,11 +73,6 @@ class MqttSession:
         connection = self._connection
         if connection is not None:
             connection.ack(token)
-
-    def alive_at(self) -> int:
-        """See ``sync.port.Session``."""
-        connection = self._connection
-        return max(self._proven_at, connection.proven_at if connection is not None else 0)
 
     def turned_at(self) -> MonoMs:
         """Boot time of the thread's last turn; ahead of now while it waits for something that has its time."""
@@ -109,7 +103,6 @@ class MqttSession:
             # ``stop`` sets the flag, then looks for a connection; we the other way round: one sees the other.
             return Ending("stopped", 0, False) if self._stopping.is_set() else self._connection.run()
         finally:
-            self._proven_at = self.alive_at()
             self._turned_at = self._clock().mono
             self._connection = None
 

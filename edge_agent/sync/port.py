@@ -28,10 +28,6 @@ class Session(Protocol):
         """Acknowledge a delivery; a token of an earlier connection is ignored (the broker will deliver again)."""
         ...
 
-    def alive_at(self) -> int:
-        """Boot time (ms) of the last proof that the broker answers (a round trip), 0 before the first."""
-        ...
-
     def stop(self) -> None:
         """Say goodbye properly (no will) and end the thread."""
         ...

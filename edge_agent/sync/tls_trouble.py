@@ -126,7 +126,8 @@ def trouble_in(error: BaseException, host: str) -> TlsTrouble | None:
         if error.verify_code in (HOSTNAME_MISMATCH, ADDRESS_MISMATCH):
             return TlsTrouble(Kind.OTHER_NAME, host)
         return TlsTrouble(Kind.OTHER_AUTHORITY, error.verify_message)
-    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    # What Python itself raises as such an error has no reason.
+    reason = (getattr(error, "reason", None) or "") if isinstance(error, ssl.SSLError) else ""
     _, found, alert = reason.partition(ALERT)
     if found and any(one in alert for one in ALERTS_OF_CERTIFICATES):
         return TlsTrouble(Kind.OURS_REFUSED, alert)

@@ -13,6 +13,7 @@ import termios
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -38,6 +39,7 @@ from tests.cli.findings import (
     is_root,
 )
 from tests.cli.stations import AREA, StationRig, make_station
+from tests.trust.makers import on_an_unknown_curve
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,23 @@ def test_a_certificate_made_out_to_another_station(shared: StationRig) -> None:
 def test_a_certificate_file_that_holds_something_else(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     station.given.tls.certificate.write_text("-----BEGIN NOTHING-----")
+    own, *_ = check_files.certificates(station.config, NOW)
+    assert_fault(own, "client.pem", "copy the file anew")
+
+
+@pytest.mark.parametrize("rotten", ["name", "date", "key"])
+def test_a_certificate_of_which_a_part_cannot_be_read_is_named_and_ends_nothing(tmp_path: Path, rotten: str) -> None:
+    station = make_station(tmp_path)
+    file = station.given.tls.certificate
+    der = PEM_cert_to_DER_cert(file.read_text())
+    match rotten:
+        case "name":
+            der = der.replace(station.config.site.station.encode(), b"\xff" * len(station.config.site.station))
+        case "date":
+            der = der.replace(b"Z\x17\x0d", b"!\x17\x0d")
+        case _:
+            der = on_an_unknown_curve(der)
+    file.write_text(DER_cert_to_PEM_cert(der))
     own, *_ = check_files.certificates(station.config, NOW)
     assert_fault(own, "client.pem", "copy the file anew")
 

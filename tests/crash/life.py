@@ -127,9 +127,6 @@ class LineSession:
     def ack(self, token: AckToken) -> None:
         self._line.say(Acked(token))
 
-    def alive_at(self) -> int:
-        return 0
-
     def stop(self) -> None:
         self._connected = False
 

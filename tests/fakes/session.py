@@ -102,7 +102,6 @@ class FakeSession:
         area: str,
         post: Callable[[Event], None],
         will: Callable[[], bytes],
-        boot_ms: Callable[[], int] = lambda: 1,
     ) -> None:
         self.station = station
         self.running = False
@@ -111,12 +110,10 @@ class FakeSession:
         self._filters = frozenset(subscriptions(station, area))
         self._post = post
         self._will = will
-        self._boot_ms = boot_ms
         self._epoch = 0
         self._connected = False
         self._unacked: dict[int, Message] = {}
         self._last_mid = 0
-        self._alive_at = 0
         broker.sessions[station] = self
 
     @property
@@ -147,11 +144,6 @@ class FakeSession:
         self._broker.memories[self.station].waiting.remove(self._unacked.pop(token.mid))
         self.fill_window()
 
-    def alive_at(self) -> int:
-        if self._connected:
-            self._alive_at = self._boot_ms()
-        return self._alive_at
-
     def stop(self) -> None:
         self.running = False
         self._connected = False
@@ -162,7 +154,6 @@ class FakeSession:
             return
         self._epoch += 1
         self._connected = True
-        self._alive_at = self._boot_ms()
         self.will_now = self._will()
         self._unacked.clear()
         self._last_mid = 0

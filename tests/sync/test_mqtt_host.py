@@ -176,11 +176,13 @@ def test_a_half_open_line_is_noticed_and_healed(network: Network) -> None:
 def test_an_idle_line_keeps_proving_itself(network: Network) -> None:
     with running_session(network, keepalive_s=4) as (session, inbox):
         inbox.next(Connected)
-        proofs = {session.alive_at()}
+        connection = session._connection
+        assert connection is not None
+        proofs = {connection.proven_at}
         until = time.monotonic() + TIMEOUT_S
         while len(proofs) < 3 and time.monotonic() < until:
             time.sleep(0.05)
-            proofs.add(session.alive_at())
+            proofs.add(connection.proven_at)
         assert len(proofs) == 3
         assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
 

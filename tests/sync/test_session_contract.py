@@ -203,14 +203,6 @@ def test_publishing_without_a_connection_is_refused_and_never_sent_later(rig: Ri
     assert rig.heard() == (STATE, b"now")
 
 
-def test_a_connection_is_a_sign_of_life_that_its_end_does_not_take_back(rig: Rig) -> None:
-    rig.inbox.next(Connected)
-    alive_at = rig.session.alive_at()
-    assert alive_at > 0
-    rig.cut()
-    assert rig.session.alive_at() >= alive_at, "how long it has been silent is still told when it is gone"
-
-
 def test_nothing_is_posted_or_published_after_a_proper_stop(rig: Rig) -> None:
     rig.inbox.next(Connected)
     assert rig.session.publish(STATE, b"goodbye", qos=1, retain=True)

@@ -42,6 +42,7 @@ def test_an_alert_that_turns_our_certificate_away_is_told_as_that(alert: str) ->
         failure("TLSV1_ALERT_PROTOCOL_VERSION"),
         failure("CERTIFICATE_LOOKUP_FAILED"),
         failure(None),
+        ssl.SSLError(ssl.SSL_ERROR_WANT_READ, "as Python itself raises it"),
         ConnectionResetError(104, "reset"),
         TimeoutError("CERTIFICATE"),
     ],
