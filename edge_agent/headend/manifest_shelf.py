@@ -12,7 +12,9 @@ the shelf came back with it there is nothing to find, so whoever begins to keep 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,13 +161,16 @@ def _put_roots(shelf: Path, documents: Iterable[bytes]) -> None:
 
 
 def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
-    """Papers that no manifest of today lists go after a day: whoever is fetching them comes to an end."""
+    """Papers go a day after they were last found listed: whoever is fetching them comes to an end."""
     listed: set[str] = set()
     for head in filter(None, (_head_on(shelf, scope) for scope in scopes)):
         manifest = read_manifest((shelf / "paper" / head.digest).read_bytes())  # whole: it was looked at, or made anew
         listed |= {head.digest, *manifest.papers}
     for path in (shelf / "paper").iterdir():
-        if path.name not in listed and path.stat().st_mtime * 1000 < now - DAY_MS:
+        if path.name in listed:
+            with contextlib.suppress(PermissionError):  # another account's: its day counts from when it was laid down
+                os.utime(path, (now / 1000, now / 1000))
+        elif path.stat().st_mtime * 1000 < now - DAY_MS:
             path.unlink(missing_ok=True)
 
 

@@ -376,6 +376,23 @@ def test_papers_that_nobody_lists_go_after_a_day(office: Office) -> None:
     assert (office.shelf / "paper" / office.head().digest).exists()
 
 
+def test_a_paper_that_was_listed_for_long_stays_for_a_day_behind_that(office: Office) -> None:
+    """Or a station that has begun to fetch it finds nothing there, whose head was right a moment ago."""
+    digest = office.publish(not_after=office.now + 3 * DAY_MS + HOUR_MS)
+    for _ in range(3):
+        office.renew()
+        (order,) = [one.paper.envelope for one in office.manifest().orders if one.digest == digest]
+        office.pass_ms(DAY_MS)
+    office.renew()
+    office.pass_ms(2 * HOUR_MS)
+    office.renew()
+    assert digest not in office.manifest().digests
+    assert (office.shelf / "paper" / order).exists()
+    office.pass_ms(DAY_MS)
+    office.renew()
+    assert not (office.shelf / "paper" / order).exists()
+
+
 @pytest.mark.parametrize("of_the_manifest", [True, False], ids=["the manifest", "an order"])
 @pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "gone"])
 def test_a_paper_that_was_lost_on_the_shelf_is_put_there_again(
