@@ -86,6 +86,10 @@ class Creed:
         """Whether enough of those have signed it."""
         return any(_enough(envelope, role, self.standing[0]["keys"]) for role in self._welcoming)
 
+    def shows(self, signers: Set[str]) -> bool:
+        """Whether a head that these have signed is believed, and the manifest behind it (17.2)."""
+        return any("head" in role["orders"] and signers & {*role["keyids"]} for role in self.standing[0]["roles"])
+
     @property
     def _welcoming(self) -> list[Says]:
         return [role for role in self.standing[0]["roles"] if "welcome" in role["orders"]]

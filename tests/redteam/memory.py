@@ -41,9 +41,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the card keeps of one scope: where its head stands, and what it says."""
+    """What the card keeps of one scope: where its head stands, who has signed that, and what it says."""
 
     place: tuple[int, int]
+    signers: frozenset[str]
     upto: Mapping[str, int]
     digests: frozenset[str]
 
@@ -99,7 +100,15 @@ class Memory:
         self.shelves.append(Shelf(at, len(self.lives) - 1, kept))
 
     def manifests(self) -> Iterator[tuple[int, float, Mapping[str, Manifest]]]:
-        """Each [from, until) with what is kept then."""
+        """Each [from, until) with what is kept then, and believed: whose head's key has been replaced tells nothing."""
+        for since, until, kept in self._shelved():
+            for begins, ends, creed in self.creeds():
+                if begins < until and since < ends:
+                    believed = {scope: one for scope, one in kept.items() if creed.shows(one.signers)}
+                    yield max(since, begins), min(until, ends), believed
+
+    def _shelved(self) -> Iterator[tuple[int, float, Mapping[str, Manifest]]]:
+        """The same, whoever has signed it."""
         for one, other in pairwise(self.shelves):
             yield one.since, other.since, one.kept
         for last in self.shelves[-1:]:
@@ -142,7 +151,9 @@ class Memory:
 
 
 def _read(head: bytes, body: bytes) -> Manifest:
-    signed: dict[str, Any] = json.loads(base64.b64decode(json.loads(head)["payload"]))
+    envelope: dict[str, Any] = json.loads(head)
+    signed: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))
+    signers = frozenset(one["keyid"] for one in envelope["signatures"])
     says: dict[str, Any] = json.loads(body)
     digests = frozenset(one["digest"] for one in says["orders"])
-    return Manifest((signed["epoch"], signed["counter"]), says["upto"], digests)
+    return Manifest((signed["epoch"], signed["counter"]), signers, says["upto"], digests)

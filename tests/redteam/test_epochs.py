@@ -12,8 +12,9 @@ from tests.redteam.creed import Creed
 from tests.redteam.enemy import MOVES
 from tests.redteam.epochs import STOLEN
 from tests.redteam.life import Life
+from tests.redteam.memory import Manifest, Shelf
 from tests.redteam.offices import CEREMONIES, DELEGATES, HOLDERS, Offices
-from tests.redteam.papers import WARD
+from tests.redteam.papers import SERVER, WARD, key
 from tests.redteam.script import MINUTE_MS, Setting, campaign
 from tests.sim import BEGAN
 from tests.soak.promises import Broken
@@ -82,6 +83,18 @@ def test_the_oracle_goes_by_numbers_epochs_and_signatures() -> None:
     first, *_, last = [document for _, document in offices.root_steps()]
     assert whole.taking(last) is None, "a root is left out"
     assert whole.taking(first) is not None
+
+
+def test_what_a_replaced_servers_key_has_shown_is_no_reason_to_be_silent() -> None:
+    """Ten thousand campaigns met it once: a cancelled order that came late, and a manifest that counted no more."""
+    ward = life()
+    shelf = ward.memories["dt-01"]
+    signers = frozenset({key(SERVER).keyid})
+    shelf.shelves.append(Shelf(5_000, 0, {"area/vn": Manifest((1, 1), signers, {}, frozenset())}))
+    assert [{*kept} for _, _, kept in shelf.manifests()][-1] == {"area/vn"}
+    ward.ceremony("another_server", {})
+    ward.run_until(20_000)
+    assert [{*kept} for _, _, kept in shelf.manifests()][-1] == set()
 
 
 def test_a_station_that_is_not_let_come_back_is_told() -> None:
