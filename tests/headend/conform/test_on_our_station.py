@@ -26,7 +26,7 @@ from tests.headend.conform.station import QUICK
 pytestmark = [pytest.mark.host, pytest.mark.live]
 AT_ONCE = 4
 HONEST = ""
-UNSEEN = 10
+UNSEEN = 11
 # Clauses that nobody can see from the broker; each says why.
 BRISK = replace(QUICK, answer_s=4, slack_s=3)
 # A deviating station keeps the kit waiting for what does not come.
