@@ -29,7 +29,7 @@ from edge_agent.trust.bundle import believe
 from edge_agent.trust.keys import Signer, load_signer, new_signer
 from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AT, RECORD, FakeStation
-from tests.headend.registrar_desk import new_box
+from tests.headend.registrar.desks import new_box
 from tests.host import swtpm
 from tests.host.content import Manners, running_content
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again

@@ -20,7 +20,7 @@ from edge_agent.identity.messages import read_refusal
 from edge_agent.trust.keys import UnusableKey, new_signer
 from edge_agent.trust.strict_json import WireError, dump
 from tests.cli.findings import NOBODY, is_root
-from tests.headend.registrar_desk import new_box
+from tests.headend.registrar.desks import new_box
 from tests.identity.middle import Middle
 from tests.identity.street import box, office
 from tests.trust.makers import key_on_an_unknown_curve

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -17,33 +16,19 @@ from edge_agent.headend.pki import certify_client
 from edge_agent.headend.registrar import KEPT_MAX, Registrar
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity.messages import Refusal
-from tests.headend.registrar_desk import (
+from tests.headend.registrar.desks import (
     AREA,
     NOW,
     STATION,
     Box,
     Desk,
     assert_refused,
-    desk_in,
     enrol,
     new_box,
     renewed,
     revoked,
     with_another_tls_key,
 )
-
-pytestmark = pytest.mark.usefixtures("cheap_codes")
-# What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds.
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_in(tmp_path)
-
-
-@pytest.fixture
-def box() -> Box:
-    return new_box()
 
 
 def test_a_thief_who_renewed_for_many_tls_keys_keeps_none_when_another_box_takes_the_place(

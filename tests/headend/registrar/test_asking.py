@@ -22,7 +22,7 @@ from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import Refusal
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.strict_json import WireError, dump
-from tests.headend.registrar_desk import (
+from tests.headend.registrar.desks import (
     AREA,
     NONCE,
     NOW,
@@ -31,24 +31,10 @@ from tests.headend.registrar_desk import (
     Box,
     Desk,
     assert_refused,
-    desk_in,
     enrol,
     new_box,
 )
 from tests.trust.makers import P256Signer
-
-pytestmark = pytest.mark.usefixtures("cheap_codes")
-# What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds.
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_in(tmp_path)
-
-
-@pytest.fixture
-def box() -> Box:
-    return new_box()
 
 
 def test_a_box_with_a_code_becomes_the_station_that_the_code_is_for(desk: Desk, box: Box) -> None:

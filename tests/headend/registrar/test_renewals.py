@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -19,7 +18,7 @@ from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.messages import Refusal
 from edge_agent.trust.strict_json import WireError, dump
-from tests.headend.registrar_desk import (
+from tests.headend.registrar.desks import (
     NONCE,
     NOW,
     REALM,
@@ -27,26 +26,12 @@ from tests.headend.registrar_desk import (
     Box,
     Desk,
     assert_refused,
-    desk_in,
     enrol,
     new_box,
     renewed,
     revoked,
     with_another_tls_key,
 )
-
-pytestmark = pytest.mark.usefixtures("cheap_codes")
-# What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds.
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_in(tmp_path)
-
-
-@pytest.fixture
-def box() -> Box:
-    return new_box()
 
 
 def test_an_expired_station_is_renewed_by_its_signing_key_alone(desk: Desk, box: Box) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -16,20 +15,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.registrar import Refused
 from edge_agent.identity.codes import SECRET_CHARS, Code, new_code
 from edge_agent.identity.messages import Refusal
-from tests.headend.registrar_desk import NOW, STATION, Box, Desk, assert_refused, desk_in, enrol, new_box
-
-pytestmark = pytest.mark.usefixtures("cheap_codes")
-# What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds.
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_in(tmp_path)
-
-
-@pytest.fixture
-def box() -> Box:
-    return new_box()
+from tests.headend.registrar.desks import NOW, STATION, Box, Desk, assert_refused, enrol, new_box
 
 
 def test_a_code_is_good_until_its_hour_and_no_longer(desk: Desk, box: Box) -> None:
