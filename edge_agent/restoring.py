@@ -55,7 +55,6 @@ def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHI
         forgot_by=contents.forgot_by,
         chain_from=contents.chain_from,
         manifests=kept_manifests(contents.manifests, verify),
-        logged=contents.logged,
     )
 
 

@@ -207,7 +207,7 @@ class Runtime:
             self._journal.order(SaveFloor(self._signed))  # before the documents: behind them nobody sees the change
         self._keep_trust()
         again = restored(self._ports.contents, trust.judge, trust.standing)
-        self._step(replace(again, seed=secrets.token_hex(SEED_BYTES), fetched=self._spent.read()))
+        self._step(replace(again, seed=secrets.token_hex(SEED_BYTES), spent=self._spent.read()))
         self._ports.device.start()
         self._ports.session.start()
         self._ports.ready()
@@ -230,7 +230,7 @@ class Runtime:
         for ack in behind:
             self._journal.order(Afterwards(partial(self._ports.session.ack, ack.token)))
         self._renew(now.mono)
-        self._spent.keep(self._state.fetched)
+        self._spent.keep(self._state.spent)
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)

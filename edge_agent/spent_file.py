@@ -1,4 +1,4 @@
-"""Keep what the night's audio has cost over a restart of the agent, which whoever has stolen a key can order.
+"""Keep what was spent of an hour's or a day's bounds over a restart of the agent, which a key's thief can order.
 
 It lies in memory (``run_dir``): no write to the card for it, and a power cut begins anew. What is not there, not ours
 or not whole counts as nothing spent; whatever befalls it, nothing stops sounding.
@@ -9,46 +9,82 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent import fresh_file, plain_file
-from edge_agent.core.past import NOTHING_FETCHED, Fetched
+from edge_agent.core.reasons import Reason
+from edge_agent.core.spent import NOTHING_SPENT, Fetched, Given, Papers, Refusals, Sort, Spent
+from edge_agent.core.units import MonoMs
+from edge_agent.trust.fields import Fields, free_text
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 
-FILE_BYTES_MAX = 256
+FILE_BYTES_MAX = 1_000_000
+COUNTS_MAX = 9_000
+# Of 110 bytes each; 64 keys of each of seven trust documents with orders of three sorts are 1,344.
+KEY = free_text(64, least=1)
 
 log = logging.getLogger(__name__)
 
 
 class SpentFile:
-    """Written when it has changed, which a download does."""
+    """Written when it has changed: with what is fetched, and each order that is taken or recorded as refused."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept = NOTHING_FETCHED
+        self._kept = NOTHING_SPENT
 
-    def read(self) -> Fetched:
+    def read(self) -> Spent:
         """What the agent before this one has left."""
         try:
             with plain_file.begin(self._path) as opened:
                 if os.fstat(opened.fileno()).st_uid != os.geteuid():
                     raise PermissionError(f"{self._path}: another account's")
-                told = json.loads(opened.read(FILE_BYTES_MAX))
-            night, count = told["night"], told["bytes"]
-            whole = isinstance(night, int) and isinstance(count, int) and count >= 0
-            self._kept = Fetched(night, count) if whole else NOTHING_FETCHED
+                self._kept = _read(opened.read(FILE_BYTES_MAX))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            log.error("what was fetched today is not known, counting anew error=%s", error)
+        except (OSError, WireError) as error:
+            log.error("what was spent this hour and today is not known, counting anew error=%s", error)
         return self._kept
 
-    def keep(self, fetched: Fetched) -> None:
+    def keep(self, spent: Spent) -> None:
         """Replace what stands there."""
-        if fetched == self._kept:
+        if spent == self._kept:
             return
-        self._kept = fetched
+        self._kept = spent
         try:
-            fresh_file.replace(self._path, json.dumps(asdict(fetched)).encode())
+            fresh_file.replace(self._path, _written(spent))
         except OSError as error:
-            log.error("what was fetched today is not kept error=%s next=a restart counts anew", error)
+            log.error("what was spent is not kept error=%s next=a restart counts anew", error)
+
+
+def _written(spent: Spent) -> bytes:
+    counts = [{"key": key, "sort": sort, "orders": count} for (key, sort), count in spent.given.counts.items()]
+    recorded = [{"reason": reason, "records": count} for reason, count in spent.refusals.recorded.items()]
+    told = {
+        "audio": {"night": spent.audio.night, "bytes": spent.audio.bytes},
+        "papers": {"until": spent.papers.until or 0, "bytes": spent.papers.bytes},
+        "given": {"hour": spent.given.hour, "counts": counts},
+        "refusals": {"day": spent.refusals.day, "recorded": recorded},
+    }
+    return json.dumps(told).encode()
+
+
+def _read(data: bytes) -> Spent:
+    told = Fields(parse(data))
+    audio, papers = told.record("audio"), told.record("papers")
+    given, refusals = told.record("given"), told.record("refusals")
+    counts = given.records("counts", 0, COUNTS_MAX)
+    recorded = refusals.records("recorded", 0, len(Reason))
+    return Spent(
+        Fetched(_number(audio, "night"), _number(audio, "bytes")),
+        Papers(MonoMs(_number(papers, "until")) or None, _number(papers, "bytes")),
+        Given(
+            _number(given, "hour"),
+            {(one.text("key", KEY), one.choice("sort", Sort)): _number(one, "orders") for one in counts},
+        ),
+        Refusals(_number(refusals, "day"), {one.choice("reason", Reason): _number(one, "records") for one in recorded}),
+    )
+
+
+def _number(fields: Fields, name: str) -> int:
+    return fields.integer(name, 0, INTEGER_MAX)

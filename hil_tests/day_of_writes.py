@@ -27,7 +27,7 @@ from edge_agent.core.effects import CommitRecord, SaveJob, SaveLogAck
 from edge_agent.core.events import Event, IntentSaved, JobSaved, Mark, RecordSaved
 from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.journal.port import Contents, JournalError, StoredRecord
-from edge_agent.journal.record import ChainPoint, verify_chain
+from edge_agent.journal.record import ChainPoint, Origin, verify_chain
 from edge_agent.journal.store import Store
 from edge_agent.journal_worker import Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
 from tests.journal.samples import NOON, ORIGIN, entries, record_of, save_job, save_mark, save_timetable
@@ -238,8 +238,7 @@ def broken(root: Path, day: Day, promised: int) -> list[str]:
 
 def _of_the_journal(root: Path, day: Day, kept: list[Promise]) -> list[str]:
     try:
-        # As the process that follows in the same boot, to which its records tell what was ordered in the hour.
-        with closing(Store(root / "journal", ORIGIN)) as store:
+        with closing(Store(root / "journal", Origin("reader", "", ""))) as store:
             contents, records = store.load(), store.records_after(0, 1 << 40)
             found = _of_the_records(contents, records)
             store.begin()

@@ -1,18 +1,31 @@
-"""What the night's audio has cost outlives the agent, and a thief who restarts it again and again empties no SIM."""
+"""What was spent of an hour's and a day's bounds outlives the agent: a thief who restarts it has nothing anew."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_agent.core.past import Fetched
+from edge_agent.core.reasons import Reason
+from edge_agent.core.spent import NOTHING_SPENT, Fetched, Given, Papers, Refusals, Sort, Spent
+from edge_agent.core.units import MonoMs
 from edge_agent.spent_file import FILE_BYTES_MAX, SpentFile
 from tests.agent_rig import Agent
 from tests.trust import makers
 
-SPENT = Fetched(739_000, 200_000_000)
+COUNTS = {("k1", Sort.WARNING): 3, ("k1", Sort.OTHER): 500, ("k2", Sort.SILENCE): 1}
+SPENT = Spent(
+    audio=Fetched(739_000, 200_000_000),
+    papers=Papers(MonoMs(7_200_000), 150_000),
+    given=Given(2, COUNTS),
+    refusals=Refusals(0, {Reason.EXPIRED: 100, Reason.TOO_MANY_ORDERS: 1}),
+)
 
 
 def test_the_next_process_reads_what_the_one_before_has_kept(tmp_path: Path) -> None:
@@ -29,26 +42,55 @@ def test_it_is_written_when_it_has_changed_alone(tmp_path: Path) -> None:
     again = SpentFile(file)
     again.keep(again.read())
     assert file.stat().st_ino == before
-    again.keep(Fetched(SPENT.night + 1, 1))
-    assert SpentFile(file).read() == Fetched(SPENT.night + 1, 1)
+    again.keep(replace(SPENT, papers=Papers()))
+    assert SpentFile(file).read() == replace(SPENT, papers=Papers())
 
 
 def test_a_machine_that_was_switched_on_has_spent_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert SpentFile(tmp_path / "spent.json").read() == Fetched()
+    assert SpentFile(tmp_path / "spent.json").read() == NOTHING_SPENT
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"", b"[", b"[]", b"{}", b'{"night": 1}', b'{"night": 1, "bytes": "1"}', b'{"night": 1.5, "bytes": 1}'),
-        *(b'{"night": 1, "bytes": -1}', b"\xff", b"9" * 5_000, b"[" * FILE_BYTES_MAX),
-    ],
-)
-def test_what_is_not_whole_counts_as_nothing_spent(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"[", b"[]", b"{}", b"\xff", b"9" * 5_000, b"[" * FILE_BYTES_MAX])
+def test_what_is_not_whole_counts_as_nothing_spent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     file = tmp_path / "spent.json"
     file.write_bytes(content)
-    assert SpentFile(file).read() == Fetched()
+    assert SpentFile(file).read() == NOTHING_SPENT
+    assert "counting anew" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, None, True, 2**53])
+def test_nor_does_anything_where_one_value_is_wrong(tmp_path: Path, wrong: object) -> None:
+    file = tmp_path / "spent.json"
+    SpentFile(file).keep(SPENT)
+    whole = json.loads(file.read_text())
+    places = [(*where, name) for where in parts(whole, ()) for name in keys_of(at(whole, where))]
+    assert len(places) == 30
+    for *where, name in places:
+        spoiled = deepcopy(whole)
+        at(spoiled, where)[name] = wrong
+        file.write_text(json.dumps(spoiled))
+        assert SpentFile(file).read() == NOTHING_SPENT, (where, name)
+
+
+def parts(whole: Any, where: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The way to each object and list."""
+    if isinstance(whole, (dict, list)):
+        yield where
+        for name in keys_of(whole):
+            yield from parts(whole[name], (*where, name))
+
+
+def keys_of(part: Any) -> list[Any]:
+    return list(part) if isinstance(part, dict) else list(range(len(part)))
+
+
+def at(whole: Any, where: Iterable[Any]) -> Any:
+    for name in where:
+        whole = whole[name]
+    return whole
 
 
 @pytest.mark.parametrize("lay", ["link", "pipe", "folder"])
@@ -64,16 +106,16 @@ def test_what_somebody_else_has_laid_there_is_not_believed_and_told(
             os.mkfifo(file)
         case _:
             file.mkdir()
-    assert SpentFile(file).read() == Fetched()
+    assert SpentFile(file).read() == NOTHING_SPENT
     assert "counting anew" in caplog.text
 
 
 def test_another_accounts_file_holds_back_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "spent.json"
-    SpentFile(file).keep(Fetched(SPENT.night, 10**15))
+    SpentFile(file).keep(Spent(Fetched(739_000, 10**15)))
     ours = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: ours + 1)
-    assert SpentFile(file).read() == Fetched()
+    assert SpentFile(file).read() == NOTHING_SPENT
 
 
 def test_where_it_cannot_be_kept_that_is_told_and_nothing_ends(
@@ -88,7 +130,7 @@ def test_the_agent_keeps_it_and_the_next_one_begins_with_it(tmp_path: Path) -> N
         agent.until_welcomed()
         agent.broker.publish(makers.JOB_TOPIC, makers.signed_job(items=[makers.clip_item(length=80_000)]))
         agent.until(lambda: agent.staging.asked != [])
-        spent = agent.runtime._state.fetched
-    assert spent.bytes == 80_000
+        spent = agent.runtime._state.spent
+    assert spent.audio.bytes == 80_000
     with Agent(tmp_path) as agent:
-        assert agent.runtime._state.fetched == spent
+        assert agent.runtime._state.spent == spent

@@ -37,7 +37,6 @@ FLOORS = {
     "config": 2,
     "clock": 2,
     "watchdog": 2,
-    "spent_file": 2,
     "status_file": 2,
     "link": 2,
     "memory": 2,
@@ -66,6 +65,7 @@ OF_RUNTIME = frozenset(
         "live_worker",
         "manifest_worker",
         "restoring",
+        "spent_file",
         "staging_worker",
         "upstream",
     }

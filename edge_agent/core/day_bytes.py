@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from edge_agent.core import look_ahead
-from edge_agent.core.past import Fetched
+from edge_agent.core.spent import Fetched
 from edge_agent.core.state import Turn
 from edge_agent.core.units import UtcMs
 
@@ -25,11 +23,12 @@ def has(turn: Turn, count: int, due: UtcMs | None) -> bool:
 def used(turn: Turn) -> int:
     """How many were since this night, or the last one, began."""
     night = look_ahead.night_of(turn.state.site, turn.now.utc)
-    return turn.state.fetched.bytes if turn.state.fetched.night == night else 0
+    audio = turn.state.spent.audio
+    return audio.bytes if audio.night == night else 0
 
 
 def count(turn: Turn, more: int) -> None:
     """They are paid for; by no clock that cannot be trusted."""
     if turn.now.trusted:
         night = look_ahead.night_of(turn.state.site, turn.now.utc)
-        turn.state = replace(turn.state, fetched=Fetched(night, used(turn) + more))
+        turn.spend(audio=Fetched(night, used(turn) + more))

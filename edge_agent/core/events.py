@@ -9,9 +9,10 @@ from enum import StrEnum
 from edge_agent.core.heads import Head, Kept, Manifest
 from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.past import NOTHING_FETCHED, Fetched, Logged, Sounded
+from edge_agent.core.past import Sounded
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.spent import NOTHING_SPENT, Spent
 from edge_agent.core.trust_standing import NOTHING_STANDS, AcceptedTrust, TrustStanding
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
@@ -79,7 +80,7 @@ class Restored:
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
     orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately,
-    ``logged`` what the newest records of this boot tell of orders, ``fetched`` what its night has cost;
+    ``spent`` what the process before, of this boot, has handed on;
     ``trust`` is what is believed, ``floor`` the last signed time, ``forgotten`` the serials (by issuer) up to which
     this card may have forgotten what it did; ``chain_from`` and ``seed`` as in ``state.Link``,
     ``forgot_by`` as in ``state.State``.
@@ -101,8 +102,7 @@ class Restored:
     seed: str = ""
     forgot_by: bytes = b""
     manifests: tuple[Kept, ...] = ()
-    logged: tuple[Logged, ...] = ()
-    fetched: Fetched = NOTHING_FETCHED
+    spent: Spent = NOTHING_SPENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,8 @@ class Home:
     the last time, and why: ``given_up`` is not asked for again in this hour, ``put_off`` (by the line, or the disk) not
     at this look.
     ``tried`` was fetched and judged since the last newer manifest; ``trouble`` is what is wrong with a scope's head;
-    ``stale`` the scopes whose head was told to be old. ``spent`` are the bytes of this hour, among them ``asked_bytes``
-    for what is under way; ``fresh`` has come to be listed in it.
+    ``stale`` the scopes whose head was told to be old. Of the hour's bytes (``spent.Papers``) ``asked_bytes`` are for
+    what is under way; ``fresh`` has come to be listed in this hour.
     """
 
     kept: Mapping[str, Kept] = field(default_factory=dict)
@@ -128,11 +128,9 @@ class Home:
     tried: frozenset[str] = frozenset()
     asking: bool = False
     under_way: str = ""
-    spent: int = 0
     asked_bytes: int = 0
     asked_at: MonoMs | None = None
     soon_at: MonoMs | None = None
-    hourly_at: MonoMs | None = None
 
 
 NO_HOME = Home()

@@ -6,8 +6,7 @@ replays, reused ids, validity, the ward's hours. Rejects are acknowledged too, o
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from edge_agent.core import (
@@ -33,10 +32,10 @@ from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, is_urgent
-from edge_agent.core.past import Logged
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
-from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Refusals, State, Turn
+from edge_agent.core.spent import Refusals
+from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import DAY_MS, JobId
 
@@ -111,13 +110,6 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     turn.drop_job(job_id)
     turn.forget(job_id)
     talk.say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
-
-
-def restored(turn: Turn, logged: Iterable[Logged]) -> None:
-    """How many refusals of each reason are on record already, of the same day and boot."""
-    day = turn.now.mono // DAY_MS
-    recorded = Counter(one.refused for one in logged if one.refused is not None and one.at // DAY_MS == day)
-    turn.state = replace(turn.state, refusals=Refusals(day, recorded))
 
 
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
@@ -325,14 +317,15 @@ def _gets_a_record(turn: Turn, digest: str, reason: Reason, *, always: bool = Fa
     if digest in turn.state.refused:
         return False
     day = turn.now.mono // DAY_MS
-    told = turn.state.refusals if turn.state.refusals.day == day else Refusals(day)
+    told = turn.state.spent.refusals if turn.state.spent.refusals.day == day else Refusals(day)
     number = told.recorded.get(reason, 0) + 1
     if number > REFUSALS_A_DAY and not always:
         return False
     if number == REFUSALS_A_DAY:
         turn.note(Level.ERROR, "refused so often that no more of it is recorded today", reason=reason, next=_LOOK)
     refused = (*turn.state.refused, digest)[-REFUSED_KEPT:]
-    turn.state = replace(turn.state, refused=refused, refusals=Refusals(day, {**told.recorded, reason: number}))
+    turn.state = replace(turn.state, refused=refused)
+    turn.spend(refusals=Refusals(day, {**told.recorded, reason: number}))
     return True
 
 

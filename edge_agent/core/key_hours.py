@@ -2,22 +2,20 @@
 
 Whoever has stolen a key signs as many as he likes, and the broker that brings them may be his. What silences and what
 warns is counted apart, so that no heap of other orders keeps anybody from it; and each key for itself, so that it keeps
-nobody else from anything. Counted by boot time, which nobody can set; what the records of this boot tell counts after a
-restart of the agent, too, for a thief can order that.
+nobody else from anything. Counted by boot time, which nobody can set, and over restarts of the agent (``spent``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 from edge_agent.core import standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Accepted
 from edge_agent.core.order import AcceptedRule, is_urgent
-from edge_agent.core.past import Logged, Sort
-from edge_agent.core.state import Given, State, Turn
+from edge_agent.core.spent import Given, Sort
+from edge_agent.core.state import State, Turn
 from edge_agent.core.units import HOUR_MS, MonoMs
 
 ORDERS_AN_HOUR = 500
@@ -36,23 +34,15 @@ def sort_of(accepted: Accepted | AcceptedRule) -> Sort:
 
 def has_room(state: State, accepted: Accepted | AcceptedRule, now: Now) -> bool:
     """Whether one of the keys that signed it may give one more now."""
-    counts, sort = _of_this_hour(state.given, now.mono).counts, sort_of(accepted)
+    counts, sort = _of_this_hour(state.spent.given, now.mono).counts, sort_of(accepted)
     return any(counts.get((key, sort), 0) < ORDERS_AN_HOUR for key in accepted.signers)
 
 
 def count(turn: Turn, accepted: Accepted | AcceptedRule) -> None:
     """It is taken."""
-    given = _of_this_hour(turn.state.given, turn.now.mono)
+    given = _of_this_hour(turn.state.spent.given, turn.now.mono)
     counts = Counter(given.counts) + Counter((key, sort_of(accepted)) for key in accepted.signers)
-    turn.state = replace(turn.state, given=replace(given, counts=counts))
-
-
-def restored(turn: Turn, logged: Iterable[Logged]) -> None:
-    """What this hour's records tell, of each order once: one that recurs has a record each time."""
-    hour = turn.now.mono // HOUR_MS
-    orders = {one.digest: one for one in logged if one.refused is None and one.at // HOUR_MS == hour}
-    counts = Counter((key, one.sort) for one in orders.values() for key in one.signers)
-    turn.state = replace(turn.state, given=Given(hour, counts))
+    turn.spend(given=replace(given, counts=counts))
 
 
 def _of_this_hour(given: Given, mono: MonoMs) -> Given:

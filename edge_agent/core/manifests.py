@@ -44,6 +44,7 @@ from edge_agent.core.occurrence import Cause
 from edge_agent.core.order import AcceptedRule, Timetable
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.site import Site
+from edge_agent.core.spent import Papers
 from edge_agent.core.state import State, Turn
 from edge_agent.core.trust_standing import ROOT_AREA
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
@@ -75,9 +76,11 @@ def restored(turn: Turn, kept: tuple[Kept, ...]) -> None:
     """What the journal holds counts from the first step on; a crash may have come between it and what it ends."""
     if not turn.state.site.polls_home:
         return
-    hourly = MonoMs(turn.now.mono + turn.state.site.share_of(HOUR_MS))
+    now, until = turn.now.mono, turn.state.spent.papers.until
+    if until is None or not now < until <= now + HOUR_MS:
+        turn.spend(papers=Papers(MonoMs(now + turn.state.site.share_of(HOUR_MS))))
     ours = {one.head.scope: one for one in kept if one.head.scope in scopes_of(turn.state.site)}  # it may have moved
-    _put(turn, kept=ours, hourly_at=hourly)
+    _put(turn, kept=ours)
     _withdraw(turn)
 
 
@@ -130,7 +133,8 @@ def withdrawn(state: State, accepted: Accepted | AcceptedRule) -> bool:
 
 def heads_fetched(turn: Turn, event: HeadsFetched, verify: Verify) -> None:
     """What the server gave for each scope; a newer head's manifest is to be had."""
-    _put(turn, asking=False, spent=turn.state.home.spent + event.came_bytes)
+    _put(turn, asking=False)
+    _cost(turn, event.came_bytes)
     for scope, got in event.heads:
         trouble = got if isinstance(got, Reason) else _head_came(turn, scope, verify(HEAD_TOPIC, got), got)
         _tell_trouble(turn, scope, trouble)
@@ -205,7 +209,7 @@ def advance(turn: Turn) -> None:
 def next_wake(state: State) -> list[MonoMs]:
     """When the heads are to be looked at."""
     home = state.home
-    return [at for at in (home.soon_at, home.hourly_at) if at is not None and not home.asking]
+    return [at for at in (home.soon_at, state.spent.papers.until) if at is not None and not home.asking]
 
 
 def shown(state: State, now: Now) -> tuple[object, ...]:
@@ -292,9 +296,8 @@ def _is_old(head: Head, now: Now) -> bool:
 
 def _came(turn: Turn, came_bytes: int) -> None:
     """What was under way is answered. Its length was counted when it was asked for; so is what it cost beyond that."""
-    home = turn.state.home
-    beyond = max(0, came_bytes - home.asked_bytes)
-    _put(turn, under_way="", asked_bytes=0, spent=home.spent + beyond)
+    _cost(turn, max(0, came_bytes - turn.state.home.asked_bytes))
+    _put(turn, under_way="", asked_bytes=0)
 
 
 def _missed(turn: Turn, paper: str, reason: Reason, detail: str, *, broke_off: bool = False) -> None:
@@ -330,37 +333,36 @@ def _withdraw(turn: Turn) -> None:
 
 def _ask(turn: Turn, home: Home) -> None:
     """Look at the heads. Each hour with a new allowance; between, as long as there is something left of it."""
-    now = turn.now.mono
-    due = [at for at in (home.soon_at, home.hourly_at) if at is not None and now >= at]
+    now, papers = turn.now.mono, turn.state.spent.papers
+    due = [at for at in (home.soon_at, papers.until) if at is not None and now >= at]
     if not due or home.asking:
         return
-    hourly = now if home.hourly_at is None else home.hourly_at
-    if hourly <= now:
-        _put(turn, spent=0, given_up=frozenset(), fresh=frozenset())
-    elif home.spent >= HOUR_BYTES_MAX:
+    until = papers.until or now
+    if until <= now:
+        turn.spend(papers=Papers(MonoMs(now + HOUR_MS - (now - until) % HOUR_MS)))
+        _put(turn, given_up=frozenset(), fresh=frozenset())
+    elif papers.bytes >= HOUR_BYTES_MAX:
         _put(turn, soon_at=None)
         return
-    while hourly <= now:
-        hourly = MonoMs(hourly + HOUR_MS)
-    _put(turn, asking=True, asked_at=now, soon_at=None, hourly_at=hourly, put_off=frozenset())
+    _put(turn, asking=True, asked_at=now, soon_at=None, put_off=frozenset())
     turn.emit(FetchHeads(scopes_of(turn.state.site)))
 
 
 def _fetch_next(turn: Turn, home: Home) -> None:
     """What makes heads believed first, then manifests, then what makes orders believed, then orders."""
     root = _root_wanted(turn.state)
-    if root is not None and _may_cost(home, _root_name(root), 0, HOUR_BYTES_MAX):
+    if root is not None and _may_cost(turn.state, _root_name(root), 0, HOUR_BYTES_MAX):
         _under_way(turn, _root_name(root), 0)
         turn.emit(FetchRoot(station_scope(turn.state.site.station), root))
         return
     for wanted in home.wanted.values():
-        if _may_cost(home, wanted.head.digest, wanted.head.length, HOUR_BYTES_MAX):
+        if _may_cost(turn.state, wanted.head.digest, wanted.head.length, HOUR_BYTES_MAX):
             _under_way(turn, wanted.head.digest, wanted.head.length)
             turn.emit(FetchManifest(wanted.head.digest, wanted.head.length))
             return
     for scope, paper in _papers(turn.state, turn.now):
         most = HOUR_BYTES_MAX - (0 if paper.envelope in home.fresh else NEW_BYTES_KEPT)
-        if _may_cost(home, paper.envelope, paper.length, most):
+        if _may_cost(turn.state, paper.envelope, paper.length, most):
             _under_way(turn, paper.envelope, paper.length)
             turn.emit(FetchPaper(scope, paper.envelope, paper.length))
             return
@@ -383,12 +385,19 @@ def _root_name(version: int) -> str:
     return f"root/{version}"
 
 
-def _may_cost(home: Home, digest: str, length: int, bytes_max: int) -> bool:
-    return digest not in home.given_up | home.put_off and home.spent + length <= bytes_max
+def _may_cost(state: State, digest: str, length: int, bytes_max: int) -> bool:
+    given_up = state.home.given_up | state.home.put_off
+    return digest not in given_up and state.spent.papers.bytes + length <= bytes_max
+
+
+def _cost(turn: Turn, more: int) -> None:
+    papers = turn.state.spent.papers
+    turn.spend(papers=replace(papers, bytes=papers.bytes + more))
 
 
 def _under_way(turn: Turn, digest: str, length: int) -> None:
-    _put(turn, under_way=digest, asked_bytes=length, spent=turn.state.home.spent + length)
+    _put(turn, under_way=digest, asked_bytes=length)
+    _cost(turn, length)
 
 
 def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:

@@ -6,12 +6,10 @@ The journal's records are the durable form of it; a restart reads them back (``R
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from edge_agent.core.job import JobClass
-from edge_agent.core.reasons import Reason
 from edge_agent.core.sessions import Span
-from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, MonoMs, UtcMs, ZoneId
+from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, UtcMs, ZoneId
 
 LATE_GRACE_MS = 10 * SECOND_MS
 # A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
@@ -52,39 +50,6 @@ class Sounded:
     def span(self) -> Span:
         """From when to when it counts."""
         return self.started, self.ended
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """How many bytes were asked for, or came beside that, since a night began (``look_ahead.night_of``)."""
-
-    night: int = 0
-    bytes: int = 0
-
-
-NOTHING_FETCHED = Fetched()
-
-
-class Sort(StrEnum):
-    """What an order is counted among (``key_hours``)."""
-
-    WARNING = "warning"
-    SILENCE = "silence"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """What a record of this boot tells of an order.
-
-    ``refused`` None: it was taken; ``at``: the boot time at which the record was written.
-    """
-
-    digest: str
-    signers: tuple[str, ...]
-    sort: Sort
-    refused: Reason | None
-    at: MonoMs
 
 
 def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:

@@ -11,7 +11,6 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Item, Job, JobClass, LiveItem, PlayAt, PlayNow, Rule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
-from edge_agent.core.past import Sort
 from edge_agent.core.plays import Occurrence, ZoneRun
 from edge_agent.core.programme import (
     chimes_ms,
@@ -35,8 +34,6 @@ PART_LEFT_OUT = "part_left_out"
 
 ROTTEN = "rotten"
 """How a chain's record begins that says which records have rotted on the card."""
-SILENCES = ("allstop", "cancel", "lock", "pause", "silence", "stop")
-"""How the detail of a rule's record begins that can only bring silence (``standing.only_silences``)."""
 
 
 def of_play(
@@ -147,13 +144,6 @@ def _after(held: tuple[str, int, str]) -> str:
 
 def _about_the_log(detail: str, now: Now) -> AsRun:
     return replace(_nothing_sounded(now), kind=RecordKind.CHAIN, outcome=Phase.SUCCEEDED, detail=detail)
-
-
-def sort_told(kind: str, cls: str, detail: str) -> Sort:
-    """What an order is counted among (``key_hours``), by its record alone."""
-    if kind == RecordKind.RULE:
-        return Sort.SILENCE if detail.split(" ")[0] in SILENCES else Sort.OTHER
-    return Sort.WARNING if cls == JobClass.EMERGENCY else Sort.OTHER
 
 
 def told(order: RuleOrder) -> str:

@@ -16,10 +16,11 @@ from edge_agent.core.heads import NO_HOME, Home
 from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.past import NOTHING_FETCHED, Fetched, Sort, Sounded
+from edge_agent.core.past import Sounded
 from edge_agent.core.plays import Occurrence, OccurrenceKey
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
+from edge_agent.core.spent import NOTHING_SPENT, Spent
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding, TrustVersion
 from edge_agent.core.units import NEVER, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
@@ -61,22 +62,6 @@ class Clip:
     came_bytes: int = 0
     left_out: bool = False
     tried: frozenset[JobId] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """How many records of refusals each reason has had on this ``day`` of boot time."""
-
-    day: int = 0
-    recorded: Mapping[Reason, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """How many orders of each sort each key has given in this ``hour`` of boot time."""
-
-    hour: int = 0
-    counts: Mapping[tuple[str, Sort], int] = field(default_factory=dict)
 
 
 class Unproven(StrEnum):
@@ -274,12 +259,10 @@ class State:
     testing: SelfTesting | None = None
     seen: Mapping[JobId, Seen] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
-    refusals: Refusals = Refusals()
-    given: Given = Given()
+    spent: Spent = NOTHING_SPENT
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
-    fetched: Fetched = NOTHING_FETCHED
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
     link: Link = Link()
     unauthenticated: int = 0
@@ -373,6 +356,10 @@ class Turn:
     def put_link(self, **changes: object) -> None:
         """Change what is known of the talk with the central side."""
         self.state = replace(self.state, link=replace(self.state.link, **changes))  # type: ignore[arg-type]
+
+    def spend(self, **changes: object) -> None:
+        """Change what was spent of an hour's or a day's bounds."""
+        self.state = replace(self.state, spent=replace(self.state.spent, **changes))  # type: ignore[arg-type]
 
     def job_of(self, play: Occurrence) -> Job:
         """What an occurrence sounds."""

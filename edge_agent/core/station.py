@@ -15,7 +15,6 @@ from edge_agent.core import (
     enforcing,
     entrusted,
     intake,
-    key_hours,
     live,
     manifests,
     playing,
@@ -278,7 +277,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     link = replace(link, seed=event.seed)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
     turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor, unsigned=True)
-    turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by, fetched=event.fetched)
+    turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by, spent=event.spent)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True, undated=not rule.held)
@@ -296,8 +295,6 @@ def _restore(turn: Turn, event: Restored) -> None:
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
     manifests.restored(turn, event.manifests)
-    key_hours.restored(turn, event.logged)
-    intake.restored(turn, event.logged)
     talk.alone(turn)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
 

@@ -10,7 +10,7 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import Seen
-from edge_agent.core.past import PAST_MAX, Logged, Sounded
+from edge_agent.core.past import PAST_MAX, Sounded
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 
 RECORD_KEEP_MS = 400 * DAY_MS
@@ -22,9 +22,6 @@ PAST_READ_MAX = 2 * PAST_MAX
 UNHEARD_AMONG = 3_000
 # A version of a series, or a correction, that nobody heard is looked for among so many records: sixteen days of 180. To
 # look through them takes a boot some 30 ms.
-LOGGED_AMONG = 3_000
-# Of this boot, what an hour's orders and a day's refusals are counted by: twice what one key can give in an hour. Where
-# a thief has filled them a start takes 70 ms for it, else 10.
 REFUSALS_AMONG = 100
 # A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
 # again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.
@@ -61,8 +58,7 @@ class Contents:
     """All that a boot needs. ``floor`` is the last signed time, ``kept`` what a process in the same boot tells it by.
 
     ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
-    last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it; ``logged`` is what
-    those of this boot among the last LOGGED_AMONG tell of orders.
+    last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
     ``trust`` are the envelopes of the newest trust documents, one of each area, the root's first, each behind the root
     it began with.
     ``forgotten`` are the serials, by issuer, up to which this card may have forgotten what it did; ``chain_from``:
@@ -91,7 +87,6 @@ class Contents:
     word: bytes = b""
     forgot_by: bytes = b""
     manifests: tuple[tuple[bytes, bytes], ...] = ()
-    logged: tuple[Logged, ...] = ()
 
 
 class Journal(Protocol):

@@ -16,7 +16,6 @@ from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import OVER_MAX, Seen
 from edge_agent.journal.database import FILE_NAME, disk, read_only
 from edge_agent.journal.port import (
-    LOGGED_AMONG,
     PAST_READ_MAX,
     REFUSALS_AMONG,
     UNHEARD_AMONG,
@@ -24,7 +23,7 @@ from edge_agent.journal.port import (
     JournalError,
     StoredJob,
 )
-from edge_agent.journal.record import logged_in, of_boot, sounded_in
+from edge_agent.journal.record import sounded_in
 from edge_agent.journal.schema import SOUNDED, VERSION
 
 # An entry of a timetable has no bytes of its own: they stand in the timetable's row, which has the same digest.
@@ -63,9 +62,6 @@ SELECT body FROM (
     )
 ) ORDER BY seq
 """
-LOAD_LOGGED = """
-SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? AND instr(body, ?) ORDER BY seq
-"""
 
 
 def read_journal(folder: Path) -> Contents:
@@ -80,13 +76,12 @@ def read_journal(folder: Path) -> Contents:
         return contents_of(connection)
 
 
-def contents_of(connection: sqlite3.Connection, boot_id: str = "", quarantined: str = "") -> Contents:
-    """All that the boot ``boot_id`` needs, from an open database."""
+def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Contents:
+    """All that a boot needs, from an open database."""
     jobs = _rows(connection, LOAD_JOBS)
     marks = _rows(connection, LOAD_MARKS)
     refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
     past = _rows(connection, LOAD_PAST, PAST_READ_MAX, UNHEARD_AMONG)
-    logged = _rows(connection, LOAD_LOGGED, LOGGED_AMONG, of_boot(boot_id))
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
     chain_from, word, forgot_by = connection.execute("SELECT chain_from, ack, forgot_by FROM meta").fetchone()
@@ -114,9 +109,8 @@ def contents_of(connection: sqlite3.Connection, boot_id: str = "", quarantined: 
         word=word,
         forgot_by=forgot_by,
         manifests=tuple(_rows(connection, LOAD_MANIFESTS)),
-        logged=tuple(one for (body,) in logged if (one := logged_in(body)) is not None),
     )
 
 
-def _rows(connection: sqlite3.Connection, query: str, *values: int | bytes) -> list[Any]:
+def _rows(connection: sqlite3.Connection, query: str, *values: int) -> list[Any]:
     return connection.execute(query, values).fetchall()

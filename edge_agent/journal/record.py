@@ -14,13 +14,11 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, StrEnum
 from typing import NoReturn
 
-from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind
+from edge_agent.core.as_run import AsRun, ItemAsRun
 from edge_agent.core.job import JobClass
-from edge_agent.core.past import Logged, Sounded, counted_start
-from edge_agent.core.reasons import Reason
-from edge_agent.core.records import sort_told
+from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.text import tidy
-from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
+from edge_agent.core.units import JobId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 
 GENESIS = "0" * 64
@@ -118,29 +116,6 @@ def sounded_in(body: bytes) -> Sounded | None:
             live=told.get("relayed") is not None,
         )
     except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def of_boot(boot_id: str) -> bytes:
-    """What stands in every body of a record of this boot."""
-    return canonical({"boot_id": boot_id})[1:-1]
-
-
-def logged_in(body: bytes) -> Logged | None:
-    """What a record tells of an order; None where it is about the log itself, or where the body is rotten."""
-    try:
-        told = json.loads(body, parse_float=_no_number, parse_constant=_no_number)
-        kind, at = RecordKind(told["kind"]), told["ended_mono"]
-        if kind is RecordKind.CHAIN or not isinstance(at, int):
-            return None
-        return Logged(
-            digest=str(told["digest"]),
-            signers=tuple(map(str, told["signers"])),
-            sort=sort_told(kind, told["cls"], told["detail"]),
-            refused=Reason(told["reason"]) if kind is RecordKind.REFUSAL else None,
-            at=MonoMs(at),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -80,7 +80,7 @@ class Store:
 
     def load(self) -> Contents:
         with disk():
-            return contents_of(self._connection, self._origin.boot_id, self._quarantined)
+            return contents_of(self._connection, self._quarantined)
 
     def begin(self) -> None:
         assert not self._connection.in_transaction

@@ -16,9 +16,9 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Connected, Restored
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.past import NOTHING_FETCHED, Fetched
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
+from edge_agent.core.spent import NOTHING_SPENT, Fetched, Spent
 from edge_agent.core.state import Turn
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, UtcMs
 from edge_agent.core.wall_time import local_time
@@ -96,13 +96,13 @@ def test_a_server_that_is_down_for_a_week_keeps_its_short_pauses() -> None:
 def test_what_has_come_in_vain_counts_among_the_days_bytes_whatever_it_is_called() -> None:
     bench = Bench().boot()
     daily(bench)
-    assert bench.state.fetched.bytes == LENGTH, "as soon as it is asked for"
+    assert bench.state.spent.audio.bytes == LENGTH, "as soon as it is asked for"
     unreachable(bench, LENGTH // 3)
-    assert bench.state.fetched.bytes == LENGTH, "that was counted"
+    assert bench.state.spent.audio.bytes == LENGTH, "that was counted"
     unreachable(bench, LENGTH)
-    assert bench.state.fetched.bytes == LENGTH + LENGTH // 3
+    assert bench.state.spent.audio.bytes == LENGTH + LENGTH // 3
     unreachable(bench, 2 * LENGTH)
-    assert bench.state.fetched.bytes == 3 * LENGTH + LENGTH // 3
+    assert bench.state.spent.audio.bytes == 3 * LENGTH + LENGTH // 3
 
 
 @pytest.mark.parametrize("had", [ClipFetched(CLIP, 2 * LENGTH), ClipStaged(CLIP, 10_000, 2 * LENGTH)])
@@ -110,7 +110,7 @@ def test_what_one_address_has_sent_in_vain_counts_though_another_has_the_file(ha
     bench = Bench().boot()
     daily(bench)
     bench.send(had)
-    assert bench.state.fetched.bytes == 2 * LENGTH
+    assert bench.state.spent.audio.bytes == 2 * LENGTH
 
 
 NEXT_WEEK = {"kind": "at", "utc": makers.NOON + 7 * 86_400_000}
@@ -145,7 +145,7 @@ def test_an_original_that_lies_here_is_made_ready_though_the_days_bytes_are_used
     bench.order(when=NEXT_WEEK, items=[makers.clip_item(length=LENGTH)])
     while not bench.every(fx.FetchClip):
         bench.pass_s(bench.wakes_in_ms() / 1_000)
-    bench.state = replace(bench.state, fetched=replace(bench.state.fetched, bytes=10 * LENGTH))
+    bench.state = replace(bench.state, spent=Spent(replace(bench.state.spent.audio, bytes=10 * LENGTH)))
     assert unreachable(bench, 0) <= 5
     bench.pass_s(5)
     assert len(bench.every(fx.FetchClip)) == 2
@@ -158,7 +158,7 @@ def test_a_warning_is_kept_waiting_neither_by_the_pauses_nor_by_the_days_bytes()
     bench = Bench(fetch_bytes_per_day=1).boot()
     daily(bench, job_id="flood", when={"kind": "now"}, **FLOOD)
     assert_about(pauses_s(bench, 2 * LENGTH, 6), [5, 10, 20, 40, 80, 160])
-    assert bench.state.fetched.bytes >= 12 * LENGTH, "it counts, and others wait for it"
+    assert bench.state.spent.audio.bytes >= 12 * LENGTH, "it counts, and others wait for it"
 
 
 def test_a_warning_does_not_take_over_the_long_pause_of_a_bulletin_with_the_same_sound() -> None:
@@ -272,8 +272,8 @@ def test_a_day_that_a_wrong_clock_has_used_up_in_the_future_holds_back_nothing_u
 def test_a_restart_that_a_thief_has_ordered_gives_a_day_that_is_used_up_no_new_bytes(*, used_up: bool) -> None:
     bench = Bench()
     bench.deaf |= {fx.FetchClip, fx.FetchAhead}
-    spent = Fetched(look_ahead.night_of(bench.state.site, bench.now.utc), day_bytes.SOON_BYTES_PER_DAY)
-    bench.send(Restored((), (), {}, 0, 0, "e1", fetched=spent if used_up else NOTHING_FETCHED))
+    audio = Fetched(look_ahead.night_of(bench.state.site, bench.now.utc), day_bytes.SOON_BYTES_PER_DAY)
+    bench.send(Restored((), (), {}, 0, 0, "e1", spent=Spent(audio) if used_up else NOTHING_SPENT))
     bench.send(Connected(1, "ab" * 16))
     bench.welcome()
     assert ordered_now(bench, 1) is not used_up

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edge_agent.core import effects as fx
 from edge_agent.core import manifests
 from edge_agent.core.events import (
@@ -15,6 +17,7 @@ from edge_agent.core.events import (
     PaperMissed,
     PaperRead,
     Rejected,
+    Restored,
     RootFetched,
 )
 from edge_agent.core.heads import (
@@ -23,8 +26,9 @@ from edge_agent.core.heads import (
     Paper,
 )
 from edge_agent.core.reasons import Reason
+from edge_agent.core.spent import Papers, Spent
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
-from edge_agent.core.units import HOUR_MS, UtcMs
+from edge_agent.core.units import HOUR_MS, MonoMs, UtcMs
 from tests.core.homed import (
     STATION,
     WARD,
@@ -120,7 +124,7 @@ def test_a_manifest_that_is_wrong_is_asked_for_once_an_hour_and_one_of_a_newer_h
     for _ in range(5):
         look(bench, first)
     assert [one.digest for one in bench.every(fx.FetchManifest)] == [first.digest]
-    assert bench.state.home.spent == 150_000
+    assert bench.state.spent.papers.bytes == 150_000
     look(bench, second)
     assert [one.digest for one in bench.every(fx.FetchManifest)] == [first.digest, second.digest]
 
@@ -219,10 +223,31 @@ def test_a_server_that_has_used_up_the_hour_is_looked_at_again_in_the_next() -> 
     assert look(bench) == 1
 
 
+@pytest.mark.parametrize("used_up", [True, False])
+def test_a_restart_that_a_thief_has_ordered_gives_a_server_no_new_hour(*, used_up: bool) -> None:
+    bench = after_the_hour()
+    if used_up:
+        sum(look(bench, came_bytes=500_000) for _ in range(20))
+    again = Homed()
+    again.now = bench.now
+    again.send(Restored((), (), {}, 0, 0, "e1", spent=bench.state.spent))
+    assert look(again) == (0 if used_up else 1)
+    again.pass_s(3_600)
+    assert again.state.home.asking, "in the next hour"
+
+
+@pytest.mark.parametrize("until", [-HOUR_MS, 2 * HOUR_MS])
+def test_an_hour_of_another_boot_is_none(until: int) -> None:
+    again = Homed()
+    papers = Papers(MonoMs(again.now.mono + until), 10**9)
+    again.send(Restored((), (), {}, 0, 0, "e1", spent=Spent(papers=papers)))
+    assert look(again) == 1
+
+
 def after_the_hour() -> Homed:
     """At work, and the station's own minute has just gone by."""
     bench = at_work()
-    hourly_at = bench.state.home.hourly_at
+    hourly_at = bench.state.spent.papers.until
     assert hourly_at is not None
     bench.pass_s((hourly_at - bench.now.mono) / 1_000)
     bench.send(HeadsFetched(()))

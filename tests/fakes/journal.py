@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -17,10 +17,9 @@ from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.order import is_urgent
-from edge_agent.core.past import Logged, Sounded
+from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
-    LOGGED_AMONG,
     PAST_READ_MAX,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
@@ -30,7 +29,7 @@ from edge_agent.journal.port import (
     StoredJob,
     StoredRecord,
 )
-from edge_agent.journal.record import ChainPoint, Origin, body_of, chain, logged_in, of_boot, sounded_in
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain, sounded_in
 
 ORIGIN = Origin(station="dt-017", software="1.2.3", boot_id="0123abcd")
 
@@ -138,14 +137,7 @@ class FakeJournal:
             word=now.word,
             forgot_by=now.forgot_by,
             manifests=tuple(kept for _, kept in sorted(now.manifests.items())),
-            logged=tuple(self._logged(now.records[-LOGGED_AMONG:])),
         )
-
-    def _logged(self, records: Sequence[tuple[StoredRecord, UtcMs | None]]) -> Iterator[Logged]:
-        for stored, _ in records:
-            one = logged_in(stored.body) if of_boot(self._origin.boot_id) in stored.body else None
-            if one is not None:
-                yield one
 
     def begin(self) -> None:
         assert self._working is None

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_agent.journal.port import Journal
-from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.journal.samples import ORIGIN
@@ -19,7 +18,7 @@ from tests.journal.samples import ORIGIN
 class Rig(Protocol):
     """A place where journals are kept, and the ways in which it can fail."""
 
-    def boot(self, origin: Origin = ORIGIN) -> Journal:
+    def boot(self) -> Journal:
         """Open the journal again, as after a power cut: nothing is closed before."""
         ...
 
@@ -43,8 +42,8 @@ class StoreRig:
         self._folder = folder / "journal"
         self._opened: list[Store] = []
 
-    def boot(self, origin: Origin = ORIGIN) -> Journal:
-        self._opened.append(Store(self._folder, origin))
+    def boot(self) -> Journal:
+        self._opened.append(Store(self._folder, ORIGIN))
         return self._opened[-1]
 
     def clear_away(self) -> None:
@@ -77,8 +76,8 @@ class FakeRig:
     def clear_away(self) -> None:
         pass
 
-    def boot(self, origin: Origin = ORIGIN) -> Journal:
-        return FakeJournal(self._disk, origin)
+    def boot(self) -> Journal:
+        return FakeJournal(self._disk, ORIGIN)
 
     @contextmanager
     def refusing(self) -> Iterator[None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from edge_agent.core.as_run import Evidence, RecordKind, ZoneAsRun
@@ -11,13 +9,13 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import NewChain
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.past import Logged, Sort, Sounded
+from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import DAY_MS, JobId, MonoMs, UtcMs, ZoneId
-from edge_agent.journal.port import LOGGED_AMONG, PAST_READ_MAX, RECORD_KEEP_MS, REFUSALS_AMONG, UNHEARD_AMONG, Journal
+from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
+from edge_agent.journal.port import PAST_READ_MAX, RECORD_KEEP_MS, REFUSALS_AMONG, UNHEARD_AMONG, Journal
 from edge_agent.journal.record import ChainPoint, verify_chain
 from tests.journal.rigs import Rig, transaction
-from tests.journal.samples import NOON, ORIGIN, record_of, save_job
+from tests.journal.samples import NOON, record_of, save_job
 
 
 def test_records_form_one_gapless_chain_over_transactions_and_boots(rig: Rig) -> None:
@@ -245,42 +243,6 @@ def test_a_version_that_was_heard_nowhere_is_remembered_by_the_next_boot(rig: Ri
     (sound,) = rig.boot().load().past
     assert (sound.job_id, sound.series, sound.version, sound.zones) == ("all-clear", "lu", 4, frozenset())
     assert sound.started == sound.ended == NOON
-
-
-def test_what_the_records_of_this_boot_tell_of_orders_is_read_back(rig: Rig) -> None:
-    """A restart that somebody has ordered gives no key a new hour, and no refusal a new day."""
-    refused = {"kind": RecordKind.REFUSAL, "reason": Reason.EXPIRED, "zones": (), "digest": "d4", "signers": ()}
-    earlier = replace(ORIGIN, boot_id="of a machine that was switched off")
-    with transaction(rig.boot(earlier)) as journal:
-        journal.append(record_of("before", digest="d0"), None, job_over=False)
-    with transaction(rig.boot()) as journal:
-        journal.append(record_of("bulletin", digest="d1"), None, job_over=False)
-        journal.append(
-            record_of("flood", digest="d2", cls=JobClass.EMERGENCY, signers=("a", "b")), None, job_over=False
-        )
-        lock = {"kind": RecordKind.RULE, "detail": "lock zones=all for_ms=60000", "cls": None, "ended_mono": MonoMs(7)}
-        journal.append(record_of("lock", digest="d3", **lock), None, job_over=False)
-        journal.append(record_of("late", **refused), None, job_over=False)
-        journal.append(record_of("the log", kind=RecordKind.CHAIN), None, job_over=False)
-    at = MonoMs(16_000)
-    assert rig.boot().load().logged == (
-        Logged("d1", ("k",), Sort.OTHER, None, at),
-        Logged("d2", ("a", "b"), Sort.WARNING, None, at),
-        Logged("d3", ("k",), Sort.SILENCE, None, MonoMs(7)),
-        Logged("d4", (), Sort.OTHER, Reason.EXPIRED, at),
-    )
-    assert [one.digest for one in rig.boot(earlier).load().logged] == ["d0"]
-
-
-@pytest.mark.parametrize("made", [LOGGED_AMONG - 1, LOGGED_AMONG])
-def test_no_start_looks_through_more_records_for_that_than_it_has_time_for(rig: Rig, made: int) -> None:
-    journal = rig.boot()
-    journal.begin()
-    journal.append(record_of("first", digest="first"), None, job_over=False)
-    for _ in range(made):
-        journal.append(record_of(kind=RecordKind.CHAIN), None, job_over=False)
-    journal.commit()
-    assert len(rig.boot().load().logged) == (1 if made < LOGGED_AMONG else 0)
 
 
 def test_the_next_boot_knows_which_orders_were_refused_last(rig: Rig) -> None:

@@ -103,7 +103,7 @@ def test_whoever_only_looks_leaves_an_old_journal_to_the_agent(old) -> None:
     with pytest.raises(JournalError, match=f"version 1, this software reads version {VERSION}"):
         read_journal(folder)
     Store(folder, ORIGIN).close()
-    assert read_journal(folder) == replace(contents, quarantined="", logged=())  # of its own boot there is none
+    assert read_journal(folder) == replace(contents, quarantined="")
 
 
 def test_what_has_sounded_is_found_without_looking_through_the_refusals(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
-from edge_agent.core.past import Fetched
+from edge_agent.core.spent import Spent
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
@@ -112,7 +112,7 @@ class Agent(Runtime):
         """What ``Runtime.run`` does before its loop."""
         trust = self._ports.trust
         again = restored(self._ports.contents, trust.judge, trust.standing)
-        self.take(replace(again, seed=f"{self._world.mono:032x}", fetched=self._spent.read()))
+        self.take(replace(again, seed=f"{self._world.mono:032x}", spent=self._spent.read()))
         self._ports.device.start()
         self._ports.session.start()
         for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue)):
@@ -350,16 +350,16 @@ class _Line:
 
 
 class _Spent:
-    """What lies in the machine's memory of the night's cost, until its power goes."""
+    """What lies in the machine's memory of what was spent, until its power goes."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def read(self) -> Fetched:
+    def read(self) -> Spent:
         return self._machine.spent
 
-    def keep(self, fetched: Fetched) -> None:
-        self._machine.spent = fetched
+    def keep(self, spent: Spent) -> None:
+        self._machine.spent = spent
 
 
 class _NoStatus:

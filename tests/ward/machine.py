@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from edge_agent.clock import KernelSync, Readings
 from edge_agent.clock_chip import Chip
-from edge_agent.core.past import Fetched
+from edge_agent.core.spent import NOTHING_SPENT
 from edge_agent.core.units import MonoMs, UtcMs
 
 PPM = 1_000_000
@@ -27,8 +27,8 @@ class Machine:
         self._drift_ppm = drift_ppm
         self._powered_at = 0
         self._boots = 0
-        self.spent = Fetched()
-        """What the agent has laid down in the machine's memory of the night's cost."""
+        self.spent = NOTHING_SPENT
+        """What the agent has laid down in the machine's memory of what it has spent."""
         self.chip = chip
         self.ntp = ntp
         self.ntp_answers = True
@@ -44,7 +44,7 @@ class Machine:
         """Boot time begins anew, and the boot has another name."""
         self._powered_at = self._true()
         self._boots += 1
-        self.spent = Fetched()
+        self.spent = NOTHING_SPENT
 
     def boot_id(self) -> str:
         """Which boot it is."""
