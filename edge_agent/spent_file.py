@@ -15,12 +15,13 @@ from edge_agent import fresh_file, plain_file
 from edge_agent.core.reasons import Reason
 from edge_agent.core.spent import NOTHING_SPENT, Fetched, Given, Papers, Refusals, Sort, Spent
 from edge_agent.core.units import MonoMs
-from edge_agent.trust.fields import Fields, free_text
+from edge_agent.trust.fields import AREA_OR_ROOT, Fields, free_text
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 
 FILE_BYTES_MAX = 1_000_000
 COUNTS_MAX = 9_000
 # Of 110 bytes each; 64 keys of each of seven trust documents with orders of three sorts are 1,344.
+AREAS_MAX = 7  # the root's, and those that a station lies in
 KEY = free_text(64, least=1)
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,12 @@ class SpentFile:
 
 def _written(spent: Spent) -> bytes:
     counts = [{"key": key, "sort": sort, "orders": count} for (key, sort), count in spent.given.counts.items()]
+    documents = [{"area": area, "taken": count} for area, count in spent.given.documents.items()]
     recorded = [{"reason": reason, "records": count} for reason, count in spent.refusals.recorded.items()]
     told = {
         "audio": {"night": spent.audio.night, "bytes": spent.audio.bytes},
         "papers": {"until": spent.papers.until or 0, "bytes": spent.papers.bytes},
-        "given": {"hour": spent.given.hour, "counts": counts},
+        "given": {"hour": spent.given.hour, "counts": counts, "documents": documents},
         "refusals": {"day": spent.refusals.day, "recorded": recorded},
     }
     return json.dumps(told).encode()
@@ -74,6 +76,7 @@ def _read(data: bytes) -> Spent:
     audio, papers = told.record("audio"), told.record("papers")
     given, refusals = told.record("given"), told.record("refusals")
     counts = given.records("counts", 0, COUNTS_MAX)
+    documents = given.records("documents", 0, AREAS_MAX)
     recorded = refusals.records("recorded", 0, len(Reason))
     return Spent(
         Fetched(_number(audio, "night"), _number(audio, "bytes")),
@@ -81,6 +84,7 @@ def _read(data: bytes) -> Spent:
         Given(
             _number(given, "hour"),
             {(one.text("key", KEY), one.choice("sort", Sort)): _number(one, "orders") for one in counts},
+            {one.text("area", AREA_OR_ROOT): _number(one, "taken") for one in documents},
         ),
         Refusals(_number(refusals, "day"), {one.choice("reason", Reason): _number(one, "records") for one in recorded}),
     )

@@ -23,7 +23,7 @@ COUNTS = {("k1", Sort.WARNING): 3, ("k1", Sort.OTHER): 500, ("k2", Sort.SILENCE)
 SPENT = Spent(
     audio=Fetched(739_000, 200_000_000),
     papers=Papers(MonoMs(7_200_000), 150_000),
-    given=Given(2, COUNTS),
+    given=Given(2, COUNTS, {"": 1, "vn/ha-noi": 99}),
     refusals=Refusals(0, {Reason.EXPIRED: 100, Reason.TOO_MANY_ORDERS: 1}),
 )
 
@@ -67,7 +67,7 @@ def test_nor_does_anything_where_one_value_is_wrong(tmp_path: Path, wrong: objec
     SpentFile(file).keep(SPENT)
     whole = json.loads(file.read_text())
     places = [(*where, name) for where in parts(whole, ()) for name in keys_of(at(whole, where))]
-    assert len(places) == 30
+    assert len(places) == 37
     for *where, name in places:
         spoiled = deepcopy(whole)
         at(spoiled, where)[name] = wrong

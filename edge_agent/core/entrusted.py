@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import enforcing, offers, sounding
+from edge_agent.core import enforcing, key_hours, offers, sounding
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
@@ -29,10 +29,13 @@ def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
         turn.emit(SendAnswer(Verdict.KNOWN, accepted.digest, "", Reason.REPLAYED))
         return
     objection = _by_the_clock(accepted, turn.now)
+    if objection is None and not (event.vouched or key_hours.has_document_left(turn.state, accepted.area, turn.now)):
+        objection = Reason.TOO_MANY_ORDERS
     if objection is not None:
         turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, "", objection))
         turn.note(Level.WARNING, "trust document refused", area=accepted.area, reason=objection)
         return
+    key_hours.count_document(turn, accepted.area)
     turn.emit(TakeTrust(accepted.area, event.payload))
     turn.emit(SendAnswer(Verdict.ACCEPTED, accepted.digest, "", None))
 

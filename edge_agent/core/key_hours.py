@@ -1,4 +1,4 @@
-"""Decide how many new orders of one key a station takes in an hour: each is written to its card.
+"""Decide how many new orders of one key, and trust documents of one area, a station takes in an hour: its card pays.
 
 Whoever has stolen a key signs as many as he likes, and the broker that brings them may be his. What silences and what
 warns is counted apart, so that no heap of other orders keeps anybody from it; and each key for itself, so that it keeps
@@ -23,6 +23,10 @@ ORDERS_AN_HOUR = 500
 # hour. A short order is 49 kB of writes (its own commit, its record's, and the centre's word for that), the longest
 # timetable 1 MB: all day long 0.6 to 12 GB, which a card bears for a year or more (docs/adr/0035).
 
+DOCUMENTS_AN_HOUR = 100
+# Of each area. A ward's changes some times a year, and a ceremony that went wrong is held again some times a day. The
+# longest are some 40 MB of writes an hour.
+
 
 def sort_of(accepted: Accepted | AcceptedRule) -> Sort:
     """What it is counted among."""
@@ -43,6 +47,18 @@ def count(turn: Turn, accepted: Accepted | AcceptedRule) -> None:
     given = _of_this_hour(turn.state.spent.given, turn.now.mono)
     counts = Counter(given.counts) + Counter((key, sort_of(accepted)) for key in accepted.signers)
     turn.spend(given=replace(given, counts=counts))
+
+
+def has_document_left(state: State, area: str, now: Now) -> bool:
+    """Whether one more trust document of the area may be taken now. One of another area, as that above it, is none."""
+    return _of_this_hour(state.spent.given, now.mono).documents.get(area, 0) < DOCUMENTS_AN_HOUR
+
+
+def count_document(turn: Turn, area: str) -> None:
+    """It is taken."""
+    given = _of_this_hour(turn.state.spent.given, turn.now.mono)
+    documents = Counter(given.documents) + Counter([area])
+    turn.spend(given=replace(given, documents=documents))
 
 
 def _of_this_hour(given: Given, mono: MonoMs) -> Given:

@@ -43,10 +43,11 @@ class Papers:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """How many orders of each sort each key has given in this ``hour`` of boot time."""
+    """How many orders of each key and sort, and trust documents of each area, came in this ``hour`` of boot time."""
 
     hour: int = 0
     counts: Mapping[tuple[str, Sort], int] = field(default_factory=dict)
+    documents: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

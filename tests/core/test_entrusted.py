@@ -12,6 +12,7 @@ from edge_agent.core import entrusted, explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
 from edge_agent.core.events import Connected, Disconnected, HelloDue, JobSaved, RecordSaved, Restored, TrustChanged
+from edge_agent.core.key_hours import DOCUMENTS_AN_HOUR
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.reasons import Reason
@@ -45,6 +46,44 @@ def test_a_document_is_believed_before_the_disk_has_it_and_answered() -> None:
     assert isinstance(said[1], fx.TakeTrust)
     assert said[1].area == makers.AREA
     assert bench.answers() == [("accepted", None)]
+
+
+def document(bench: Bench, number: int, area: str = makers.AREA) -> None:
+    bench.arrive(AcceptedTrust(f"d-{number}", area, bench.now.utc))
+
+
+def test_who_signs_documents_without_end_has_a_station_write_so_many_an_hour_and_those_above_are_heard() -> None:
+    bench = at_work()
+    for number in range(DOCUMENTS_AN_HOUR + 20):
+        document(bench, number)
+    taken, refused = ("accepted", None), ("refused", "too_many_orders")
+    assert bench.answers() == [taken] * DOCUMENTS_AN_HOUR + [refused] * 20
+    assert len(bench.every(fx.TakeTrust)) == DOCUMENTS_AN_HOUR
+    document(bench, 200, "vn")
+    document(bench, 201, "")
+    assert bench.answers()[-2:] == [taken, taken]
+    bench.pass_s(3_600)
+    document(bench, 202)
+    assert bench.answers()[-1] == taken, "in the next hour"
+
+
+def test_what_a_manifest_lists_is_believed_however_many_documents_came() -> None:
+    bench = at_work()
+    for number in range(DOCUMENTS_AN_HOUR):
+        document(bench, number)
+    bench.arrive(AcceptedTrust("listed", makers.AREA, bench.now.utc), vouched=True)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_a_restart_that_a_thief_has_ordered_gives_him_no_new_documents() -> None:
+    bench = at_work()
+    for number in range(DOCUMENTS_AN_HOUR):
+        document(bench, number)
+    again = Bench()
+    again.now = bench.now
+    again.send(Restored((), (), {}, 0, 0, "e1", spent=bench.state.spent))
+    document(again, DOCUMENTS_AN_HOUR)
+    assert again.answers() == [("refused", "too_many_orders")]
 
 
 def test_a_document_from_the_future_is_not_believed_before_its_time() -> None:

@@ -9,13 +9,13 @@ from functools import cache
 import pytest
 
 from edge_agent.core.intake import REFUSALS_A_DAY, REFUSED_KEPT
-from edge_agent.core.key_hours import ORDERS_AN_HOUR
+from edge_agent.core.key_hours import DOCUMENTS_AN_HOUR, ORDERS_AN_HOUR
 from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.core.units import HOUR_MS, MINUTE_MS
 from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE
 from tests.redteam import forging
 from tests.rig import Order
-from tests.sim import SimRig
+from tests.sim import SimRig, ward_roles
 from tests.trust import makers
 
 A_MINUTE = 2_000
@@ -80,6 +80,12 @@ def _signed(number: int, what: str, rig: SimRig) -> bytes:
     return makers.signed_command(order_id=f"trom-{number}", do={"what": what}, **times)
 
 
+def _of_stolen_holders(rig: SimRig) -> list[bytes]:
+    """One root after the other, each as the one before it demands: what sounds by it stays as it was."""
+    roots = [makers.trust_document(**ward_roles(), version=2 + number) for number in range(A_MINUTE)]
+    return [makers.signed_trust(root, "holder") for root in roots]
+
+
 FLOODS = {
     "rubbish": _rubbish,
     "replayed": _replayed,
@@ -88,6 +94,7 @@ FLOODS = {
     "long over": _long_over,
     "of a stolen key": _of_a_stolen_key,
     "of a key that restarts": _of_a_key_that_restarts,
+    "of stolen holders": _of_stolen_holders,
 }
 TOPICS = {"of others' logs": f"loa/1/d/{makers.STATION}/ack"}
 
@@ -163,6 +170,14 @@ def test_a_flood_of_newly_signed_orders_writes_so_many_an_hour(kind: str, alone_
     assert records == ORDERS_AN_HOUR - 1 + REFUSALS_A_DAY, "the market's was one of that key's"
     assert commits <= 3 * records
     assert kind != "of a stolen key" or emergency_ms == pytest.approx(alone_ms, abs=50)
+
+
+def test_a_flood_of_newly_signed_documents_writes_so_many_an_hour(alone_ms: int) -> None:
+    commits, records, answers, emergency_ms = flooded("of stolen holders")
+    assert answers["None"] == DOCUMENTS_AN_HOUR + 1, "and the emergency"
+    assert records == REFUSALS_A_DAY, "behind the last one that was taken a step is missing"
+    assert commits <= DOCUMENTS_AN_HOUR + 3 * records
+    assert emergency_ms == pytest.approx(alone_ms, abs=50)
 
 
 def test_rubbish_is_answered_only_so_often_and_an_order_always() -> None:
