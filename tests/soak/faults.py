@@ -87,6 +87,27 @@ def turn_down(life: Life, *, volume: int) -> None:
 
 
 @_fault
+def pause(life: Life, *, for_s: int) -> None:
+    life.rig.command(what="pause", for_s=for_s)
+
+
+@_fault
+def resume(life: Life) -> None:
+    life.rig.command(what="resume")
+
+
+@_fault
+def next_item(life: Life) -> None:
+    life.rig.command(what="next_item")
+
+
+@_fault
+def restart(life: Life) -> None:
+    """The agent ends by order, and systemd starts it again."""
+    life.rig.command(what="restart")
+
+
+@_fault
 def self_test(life: Life) -> None:
     life.rig.command(what="self_test")
 

@@ -106,9 +106,14 @@ def evening(seed: int) -> Script:
 
 
 def fitted(seed: int) -> Script:
-    """Such an evening where the station has what not every one has: manifests, chimes, relays that rest, turns."""
-    made = evening(seed)
-    return replace(made, name=FITTED, setting=_fitted(random.Random(f"fitted {seed}"), made.setting))
+    """Such an evening where the station has what not every one has: manifests, chimes, relays that rest, turns.
+
+    And a desk that has more to say.
+    """
+    made, dice = evening(seed), random.Random(f"fitted {seed}")
+    setting = _fitted(dice, made.setting)
+    words = [_desk_word(dice, setting) for _ in range(4)]
+    return Script(FITTED, setting, tuple(sorted((*made.happenings, *words), key=lambda one: one.at_ms)))
 
 
 def ten_days(seed: int) -> Script:
@@ -272,6 +277,12 @@ def _order(dice: random.Random, serial: int) -> dict[str, Any]:
     }
 
 
+def _desk_word(dice: random.Random, setting: Setting) -> Happening:
+    what = dice.choice(tuple(_DESK_WORDS))
+    at = dice.randrange(setting.begins_ms, setting.chaos_until_ms)
+    return Happening(at, what, _DESK_WORDS[what](dice, 1))
+
+
 def _fault(dice: random.Random, at: int, scale: int) -> Happening:
     """One trouble. ``scale`` stretches how long it lasts."""
     name = dice.choices(tuple(_FAULTS), tuple(weight for weight, _ in _FAULTS.values()))[0]
@@ -349,6 +360,13 @@ _FAULTS: dict[str, tuple[int, Args]] = {
     "card_mute": (2, _for()),
     "card_late": (2, _for(("ms", (400, 7_000, 40_000)))),
     "audio_rots": (1, _just(("tone", ("a", "b", "c")))),
+}
+
+_DESK_WORDS: dict[str, Args] = {
+    "restart": _just(),
+    "pause": _just(("for_s", (5, 60, 600))),
+    "resume": _just(),
+    "next_item": _just(),
 }
 
 _STEPS_S = (-400 * 86_400, -86_400, -7_200, -300, -119, -30, 30, 119, 300, 7_200, 86_400, 400 * 86_400)
