@@ -26,7 +26,7 @@ from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
-from edge_agent.identity.certificate import read_certificate, trouble_by_clock
+from edge_agent.identity.certificate import legible, read_certificate, trouble_by_clock
 from edge_agent.identity.credential import NoPassphrase
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.port import KeyNotShown
@@ -213,7 +213,8 @@ def folders(
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
     try:
-        return _of_whole_certificates(what, file, now, name)
+        with legible():
+            return _of_whole_certificates(what, file, now, name)
     except (OSError, ValueError) as exc:
         return Finding(what, f"{file}: {words(exc)}", _remedy(exc, COPY))
 

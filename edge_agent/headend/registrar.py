@@ -260,7 +260,7 @@ def _asked(csr: bytes, who: str) -> Asked:
         valid = found.is_signature_valid
         # Read only when it is asked for, so a name that is none is met here; TypeError: of a kind that names nobody.
         names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise Refused(Refusal.MALFORMED, who) from error
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise Refused(Refusal.MALFORMED, who)

@@ -5,6 +5,8 @@ The library for certificates is loaded when the first is read, after the agent h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,11 +44,23 @@ class Certificate:
         return moment(self.ends)
 
 
+@contextmanager
+def legible() -> Iterator[None]:
+    """``ValueError`` for whatever the library finds wrong with a certificate: it has errors of other kinds for some."""
+    from cryptography import x509
+
+    try:
+        yield
+    except (TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise ValueError(f"a certificate that cannot be read: {error}") from error
+
+
 def read_certificate(pem: bytes) -> Certificate:
     """The first certificate of a PEM file. ``ValueError`` for what is none."""
     from cryptography import x509
 
-    return _summary(x509.load_pem_x509_certificate(pem))
+    with legible():
+        return _summary(x509.load_pem_x509_certificate(pem))
 
 
 def due(now: Now, certificate: Certificate) -> bool:
@@ -74,11 +88,13 @@ def take(der: bytes, authority: bytes, station: str, public: bytes) -> bytes:
     from cryptography import x509
 
     try:
-        found, root = x509.load_der_x509_certificate(der), x509.load_der_x509_certificate(authority)
-        found.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        with legible():
+            found, root = x509.load_der_x509_certificate(der), x509.load_der_x509_certificate(authority)
+            found.verify_directly_issued_by(root)
+    except (ValueError, InvalidSignature) as error:
         raise NotOurs("chứng thư không do đúng đơn vị cấp / not signed by our authority") from error
-    seen = _summary(found)
+    with legible():
+        seen = _summary(found)
     if seen.names != (station,):
         raise NotOurs(f"chứng thư ghi tên khác / made out to {', '.join(seen.names)}, and not to {station}")
     if seen.public != public:
@@ -90,14 +106,16 @@ def authority_pem(der: bytes) -> bytes:
     """An authority's certificate as its file has it."""
     from cryptography import x509
 
-    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    with legible():
+        return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
 
 
 def authority_der(pem: bytes) -> bytes:
     """And back."""
     from cryptography import x509
 
-    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    with legible():
+        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
 
 
 def _summary(found: x509.Certificate) -> Certificate:
@@ -105,8 +123,5 @@ def _summary(found: x509.Certificate) -> Certificate:
 
     names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
     begins, ends = found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
-    try:
-        public = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except UnsupportedAlgorithm as error:
-        raise ValueError(f"a certificate for a key that is not known here: {error}") from error
+    public = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Certificate(names, UtcMs(int(begins) * SECOND_MS), UtcMs(int(ends) * SECOND_MS), public)

@@ -39,7 +39,7 @@ from tests.cli.findings import (
     is_root,
 )
 from tests.cli.stations import AREA, StationRig, make_station
-from tests.trust.makers import on_an_unknown_curve
+from tests.trust.makers import named_in_bits, of_an_unknown_version, on_an_unknown_curve
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_certificate_file_that_holds_something_else(tmp_path: Path) -> None:
     assert_fault(own, "client.pem", "copy the file anew")
 
 
-@pytest.mark.parametrize("rotten", ["name", "date", "key"])
+@pytest.mark.parametrize("rotten", ["name", "kind of name", "date", "version", "key"])
 def test_a_certificate_of_which_a_part_cannot_be_read_is_named_and_ends_nothing(tmp_path: Path, rotten: str) -> None:
     station = make_station(tmp_path)
     file = station.given.tls.certificate
@@ -141,8 +141,12 @@ def test_a_certificate_of_which_a_part_cannot_be_read_is_named_and_ends_nothing(
     match rotten:
         case "name":
             der = der.replace(station.config.site.station.encode(), b"\xff" * len(station.config.site.station))
+        case "kind of name":
+            der = named_in_bits(der, station.config.site.station.encode())
         case "date":
             der = der.replace(b"Z\x17\x0d", b"!\x17\x0d")
+        case "version":
+            der = of_an_unknown_version(der)
         case _:
             der = on_an_unknown_curve(der)
     file.write_text(DER_cert_to_PEM_cert(der))

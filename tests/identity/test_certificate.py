@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from edge_agent.headend.pki import Authority, create_authority
-from edge_agent.identity.certificate import NotOurs, read_certificate, take
-from tests.trust.makers import on_an_unknown_curve
+from edge_agent.identity.certificate import NotOurs, authority_der, authority_pem, read_certificate, take
+from tests.trust.makers import named_in_bits, of_an_unknown_version, on_an_unknown_curve
 
 KEY, ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -81,8 +81,33 @@ def test_a_certificate_for_a_key_that_is_not_known_here_is_none() -> None:
     named = x509.Name([])
     builder = x509.CertificateBuilder(named, named, KEY.public_key()).serial_number(1)
     made = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1)).sign(ANOTHER_KEY, hashes.SHA256())
-    with pytest.raises(ValueError, match="for a key that is not known here"):
+    with pytest.raises(ValueError, match="a certificate that cannot be read"):
         read_certificate(DER_cert_to_PEM_cert(on_an_unknown_curve(made.public_bytes(Encoding.DER))).encode())
+
+
+def test_a_certificate_of_a_version_that_there_is_not_is_none_whoever_is_said_to_have_signed_it(tmp_path: Path) -> None:
+    """As another error it ended the process, and at each start again: whoever answers a renewal must sign nothing."""
+    ours = authority(tmp_path)
+    root = ours.certificate.public_bytes(Encoding.DER)
+    public = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    good = made_out(ours, "dt-01")
+    bad = of_an_unknown_version(good)
+    for certificate, by in ((bad, root), (good, of_an_unknown_version(root))):
+        with pytest.raises(NotOurs, match="not signed by our authority"):
+            take(certificate, by, "dt-01", public)
+    for read, content in (
+        (read_certificate, DER_cert_to_PEM_cert(bad).encode()),
+        (authority_der, DER_cert_to_PEM_cert(bad).encode()),
+        (authority_pem, bad),
+    ):
+        with pytest.raises(ValueError, match="a certificate that cannot be read: 3 is not a valid X509 version"):
+            read(content)
+
+
+def test_a_certificate_that_names_somebody_by_what_is_no_text_is_none(tmp_path: Path) -> None:
+    odd = named_in_bits(made_out(authority(tmp_path), "dt-01"), b"dt-01")
+    with pytest.raises(ValueError, match="a certificate that cannot be read"):
+        read_certificate(DER_cert_to_PEM_cert(odd).encode())
 
 
 def test_what_is_no_certificate_is_not_taken(tmp_path: Path) -> None:

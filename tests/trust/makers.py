@@ -66,6 +66,17 @@ def on_an_unknown_curve(der: bytes) -> bytes:
     return der.replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f"))
 
 
+def of_an_unknown_version(certificate: bytes) -> bytes:
+    """A certificate (DER) of version 3 that says it were of version 4, which there is not."""
+    return certificate.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020103"), 1)
+
+
+def named_in_bits(certificate: bytes, name: bytes) -> bytes:
+    """A certificate (DER) in which that name is no text but a string of bits."""
+    size = bytes([len(name)])
+    return certificate.replace(b"\x0c" + size + name, b"\x03" + size + b"\0" + name[1:])
+
+
 def key_on_an_unknown_curve() -> bytes:
     """A private key (PEM)."""
     der = generate_private_key(SECP256R1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

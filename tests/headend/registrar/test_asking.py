@@ -157,8 +157,14 @@ def _csr_of(key: object) -> bytes:
 P384, ED25519 = ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()
 
 
+P256 = ec.generate_private_key(ec.SECP256R1())
+VERSION_2 = _csr_of(P256).replace(bytes.fromhex("020100"), bytes.fromhex("020101"), 1)  # there is none
+
+
 @pytest.mark.parametrize(
-    "csr", [b"\x30\x00", b"no DER", _csr_of(P384), _csr_of(ED25519)], ids=["empty", "text", "P-384", "Ed25519"]
+    "csr",
+    [b"\x30\x00", b"no DER", _csr_of(P384), _csr_of(ED25519), VERSION_2],
+    ids=["empty", "text", "P-384", "Ed25519", "version 2"],
 )
 def test_a_request_for_no_p256_key_is_not_understood(desk: Desk, box: Box, csr: bytes) -> None:
     assert_refused(Refusal.MALFORMED, lambda: desk.registrar.enrol(box.asks(desk.code(), csr)[0], NOW))
