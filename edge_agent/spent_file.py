@@ -6,10 +6,14 @@ or not whole counts as nothing spent; whatever befalls it, nothing stops soundin
 
 from __future__ import annotations
 
+import heapq
 import json
 import logging
 import os
+from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 from edge_agent import fresh_file, plain_file
 from edge_agent.core.reasons import Reason
@@ -19,10 +23,13 @@ from edge_agent.trust.fields import AREA_OR_ROOT, Fields, free_text
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 
 FILE_BYTES_MAX = 1_000_000
-COUNTS_MAX = 9_000
-# Of 110 bytes each; 64 keys of each of seven trust documents with orders of three sorts are 1,344.
+COUNTS_MAX = 8_000
+# Of 111 bytes each; 64 keys of each of seven trust documents with orders of three sorts are 1,344. Whoever can have new
+# documents signed makes more: then those that have given most.
 AREAS_MAX = 7  # the root's, and those that a station lies in
 KEY = free_text(64, least=1)
+
+Counted = TypeVar("Counted")
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +66,10 @@ class SpentFile:
 
 
 def _written(spent: Spent) -> bytes:
-    counts = [{"key": key, "sort": sort, "orders": count} for (key, sort), count in spent.given.counts.items()]
-    documents = [{"area": area, "taken": count} for area, count in spent.given.documents.items()]
+    counts = [
+        {"key": key, "sort": sort, "orders": count} for (key, sort), count in _most(spent.given.counts, COUNTS_MAX)
+    ]
+    documents = [{"area": area, "taken": count} for area, count in _most(spent.given.documents, AREAS_MAX)]
     recorded = [{"reason": reason, "records": count} for reason, count in spent.refusals.recorded.items()]
     told = {
         "audio": {"night": spent.audio.night, "bytes": spent.audio.bytes},
@@ -69,6 +78,11 @@ def _written(spent: Spent) -> bytes:
         "refusals": {"day": spent.refusals.day, "recorded": recorded},
     }
     return json.dumps(told).encode()
+
+
+def _most(counts: Mapping[Counted, int], most: int) -> list[tuple[Counted, int]]:
+    """Of a file with more of them nothing would be read: whoever has new keys signed would have each bound anew."""
+    return heapq.nlargest(most, counts.items(), key=itemgetter(1))
 
 
 def _read(data: bytes) -> Spent:

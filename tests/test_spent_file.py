@@ -15,7 +15,7 @@ import pytest
 from edge_agent.core.reasons import Reason
 from edge_agent.core.spent import NOTHING_SPENT, Fetched, Given, Papers, Refusals, Sort, Spent
 from edge_agent.core.units import MonoMs
-from edge_agent.spent_file import FILE_BYTES_MAX, SpentFile
+from edge_agent.spent_file import AREAS_MAX, COUNTS_MAX, FILE_BYTES_MAX, SpentFile
 from tests.agent_rig import Agent
 from tests.trust import makers
 
@@ -33,6 +33,38 @@ def test_the_next_process_reads_what_the_one_before_has_kept(tmp_path: Path) -> 
     SpentFile(file).keep(SPENT)
     assert SpentFile(file).read() == SPENT
     assert [path.name for path in tmp_path.iterdir()] == ["spent.json"]
+
+
+KEYS_MAX = 7 * 64
+FULL = Spent(
+    audio=Fetched(2**40, 2**50),
+    papers=Papers(MonoMs(2**50), 2**50),
+    given=Given(
+        2**40,
+        {(f"{key:064x}", sort): 500 for key in range(KEYS_MAX) for sort in Sort},
+        {"": 100, **{"/".join([name * 64] * 6): 100 for name in "abcdef"}},
+    ),
+    refusals=Refusals(2**40, dict.fromkeys(Reason, 100)),
+)
+
+
+def test_the_fullest_hour_of_all_keys_that_a_station_knows_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "spent.json"
+    SpentFile(file).keep(FULL)
+    assert SpentFile(file).read() == FULL
+
+
+def test_whoever_has_new_keys_signed_without_end_has_no_other_bound_begin_anew_by_them(tmp_path: Path) -> None:
+    """Of a file that is not read nothing counts: not the bytes of the night either."""
+    file = tmp_path / "spent.json"
+    many = {(f"{key:064x}", Sort.WARNING): 499 for key in range(2 * COUNTS_MAX)}
+    much = {("f" * 64, Sort.WARNING): 500}
+    areas = {"/".join(["x" * 64] * 5 + [f"{number:064}"]): 100 for number in range(2 * AREAS_MAX)}
+    SpentFile(file).keep(replace(FULL, given=Given(2, many | much, areas)))
+    read = SpentFile(file).read()
+    assert replace(read, given=FULL.given) == FULL
+    assert (len(read.given.counts), len(read.given.documents)) == (COUNTS_MAX, AREAS_MAX)
+    assert read.given.counts.items() > much.items()
 
 
 def test_it_is_written_when_it_has_changed_alone(tmp_path: Path) -> None:
@@ -121,8 +153,18 @@ def test_another_accounts_file_holds_back_no_download(tmp_path: Path, monkeypatc
 def test_where_it_cannot_be_kept_that_is_told_and_nothing_ends(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    SpentFile(tmp_path / "nowhere" / "spent.json").keep(SPENT)
-    assert "a restart counts anew" in caplog.text
+    file = SpentFile(tmp_path / "nowhere" / "spent.json")
+    for _ in range(3):  # it is kept behind each step
+        file.keep(SPENT)
+    assert caplog.text.count("a restart counts anew") == 1
+
+
+def test_it_is_not_written_to_where_a_link_leads_that_somebody_else_has_laid(tmp_path: Path) -> None:
+    file, other = tmp_path / "spent.json", tmp_path / "other"
+    other.write_text("kept")
+    file.symlink_to(other)
+    SpentFile(file).keep(SPENT)
+    assert (other.read_text(), SpentFile(file).read()) == ("kept", SPENT)
 
 
 def test_the_agent_keeps_it_and_the_next_one_begins_with_it(tmp_path: Path) -> None:
