@@ -67,6 +67,25 @@ def test_who_signs_documents_without_end_has_a_station_write_so_many_an_hour_and
     assert bench.answers()[-1] == taken, "in the next hour"
 
 
+def test_the_documents_of_the_next_hour_are_counted_as_those_of_the_one_before() -> None:
+    bench = at_work()
+    document(bench, 0)
+    bench.pass_s(3_600)
+    for number in range(1, DOCUMENTS_AN_HOUR + 2):
+        document(bench, number)
+    assert bench.answers()[-2:] == [("accepted", None), ("refused", "too_many_orders")]
+
+
+def test_a_document_that_is_not_believed_leaves_the_hours_to_those_that_are() -> None:
+    """A broker brings one from the future as often as it will."""
+    bench = at_work()
+    ahead = AcceptedTrust("ahead", makers.AREA, UtcMs(bench.now.utc + HOUR_MS))
+    for _ in range(DOCUMENTS_AN_HOUR):
+        bench.arrive(ahead)
+    document(bench, 1)
+    assert bench.answers()[-2:] == [("refused", "not_yet_valid"), ("accepted", None)]
+
+
 def test_what_a_manifest_lists_is_believed_however_many_documents_came() -> None:
     bench = at_work()
     for number in range(DOCUMENTS_AN_HOUR):
@@ -165,6 +184,7 @@ def test_a_lock_of_a_revoked_key_is_lifted_and_an_all_stop_ends() -> None:
     stop = bench.rule(AllStop(600_000))
     revoke(bench, lock, stop)
     assert not bench.state.rules
+    assert bench.answers() == [("accepted", None)] * 2, "neither is answered again"
     bulletin = bench.order()
     bench.pass_s(1)
     assert bench.phase(bulletin) is Phase.PLAYING

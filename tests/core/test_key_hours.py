@@ -11,7 +11,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core.events import Rejected, Restored
 from edge_agent.core.intake import REFUSALS_A_DAY
-from edge_agent.core.key_hours import ORDERS_AN_HOUR
+from edge_agent.core.key_hours import DOCUMENTS_AN_HOUR, ORDERS_AN_HOUR
 from edge_agent.core.order import (
     NextItem,
     SetVolume,
@@ -19,8 +19,10 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.reasons import Reason
 from edge_agent.core.spent import Given, Sort, Spent
+from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import HOUR_MS
 from tests.core.bench import Bench, at_work
+from tests.trust import makers
 
 ACCEPTED, NO_MORE = ("accepted", None), ("refused", "too_many_orders")
 KEY = "k1"
@@ -99,6 +101,24 @@ def test_what_a_manifest_lists_is_taken_however_much_its_key_has_given() -> None
     bench = used_up(at_work(), Sort.OTHER)
     bench.arrive(replace(bench.accept(bench.make()), signers=(KEY,)), vouched=True)
     assert bench.answers() == [ACCEPTED]
+
+
+def test_what_is_given_in_the_next_hour_is_counted_as_what_was_given_in_the_one_before() -> None:
+    bench = used_up(at_work(), Sort.OTHER)
+    bench.pass_s(3_600)
+    for _ in range(ORDERS_AN_HOUR + 1):
+        ordinary(bench)
+    assert bench.answers() == [ACCEPTED] * ORDERS_AN_HOUR + [NO_MORE]
+
+
+def test_who_sends_orders_and_trust_documents_by_turns_has_no_more_of_either() -> None:
+    bench = used_up(at_work(), Sort.OTHER, left=1)
+    given = replace(bench.state.spent.given, documents={makers.AREA: DOCUMENTS_AN_HOUR - 1})
+    bench.state = replace(bench.state, spent=Spent(given=given))
+    for number in range(2):
+        ordinary(bench)
+        bench.arrive(AcceptedTrust(f"d-{number}", makers.AREA, bench.now.utc))
+    assert bench.answers() == [ACCEPTED, ACCEPTED, NO_MORE, NO_MORE]
 
 
 def test_the_same_bytes_are_taken_in_the_next_hour() -> None:
