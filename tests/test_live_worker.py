@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import stat
@@ -10,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
+from edge_agent import live_worker
 from edge_agent.audio.live_decoder import LiveDecoder
 from edge_agent.audio.live_ring import BLOCK_MS, LiveRing, RingReader
 from edge_agent.audio.sandbox import Sandbox
@@ -43,10 +46,12 @@ class FakeLine:
     def __init__(self) -> None:
         self.began: list[tuple[str, ...]] = []
         self.ended: list[tuple[str, ...]] = []
+        self.closings: WeakSet[Closing] = WeakSet()
         self.may_end = threading.Event()
         self.may_end.set()
 
     def relay(self, urls: tuple[str, ...], begin: Callable[[], Taker], closing: Closing) -> None:
+        self.closings.add(closing)
         self.began.append(urls)
         while not closing.over():
             closing.wait(PATIENCE_S)
@@ -160,6 +165,40 @@ def test_a_ring_is_never_written_by_two(desk: Desk) -> None:
     assert desk.rings() == ["a"]
 
 
+def eventfds() -> int:
+    folder = Path("/proc/self/fd")
+    return sum("eventfd" in str(one.readlink()) for one in folder.iterdir() if one.is_symlink())
+
+
+def assert_one_is_kept(desk: Desk, eventfds_before: int) -> None:
+    soon(lambda: len(desk.line.began) - len(desk.line.ended) == 1 and len(threads()) == 1)
+    gc.collect()
+    assert (len(desk.line.closings), eventfds() - eventfds_before) == (1, 1)
+
+
+def test_nothing_of_sources_that_are_over_is_kept_in_memory_or_stays_open(desk: Desk) -> None:
+    """A station that is never switched off has thousands of them, and a process 1,024 files."""
+    before = eventfds()
+    for _ in range(3):
+        desk.open(A)
+        desk.close(A)
+        soon(lambda: not threads())
+    desk.open(B)
+    assert_one_is_kept(desk, before)
+
+
+def test_nor_of_those_for_whose_end_the_next_of_the_same_key_had_to_wait(desk: Desk) -> None:
+    before = eventfds()
+    desk.line.may_end.clear()
+    for _ in range(3):
+        desk.open(A)
+        soon(lambda: desk.began() == ["a"])
+        desk.close(A)
+    desk.open(A)
+    desk.line.may_end.set()
+    assert_one_is_kept(desk, before)
+
+
 def test_what_an_earlier_process_left_is_gone(tmp_path: Path) -> None:
     LiveRing(tmp_path / "live", RATE).writer(A)
     desk = Desk(tmp_path / "live")
@@ -229,6 +268,18 @@ def test_a_ring_that_there_is_no_room_for_is_said_and_ends_nothing(
     assert desk.began() == []
     desk.close(A)
     soon(lambda: not threads())
+
+
+def test_and_it_is_tried_again_for_as_long_as_the_source_is_open(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_worker, "ROOM_S", 0.01)
+    desk.folder.rmdir()
+    desk.folder.write_text("in the way")
+    desk.open(A)
+    soon(lambda: len(said(caplog, "live source without a ring")) > 1)
+    desk.folder.unlink()
+    soon(lambda: desk.began() == ["a"])
 
 
 def test_a_threads_end_is_no_condition_of_the_processes(desk: Desk) -> None:
