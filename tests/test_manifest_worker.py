@@ -12,17 +12,26 @@ from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, Fetch
 from edge_agent.core.events import (
     Event,
     HeadsFetched,
+    HomeAnswered,
     ManifestRead,
     MessageArrived,
     PaperMissed,
     PaperRead,
     RootFetched,
 )
-from edge_agent.core.heads import Head, Manifest
+from edge_agent.core.heads import HEAD_BYTES_MAX, Head, Manifest
 from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import UtcMs
-from edge_agent.manifest_worker import ManifestWorker, answer, kept_manifests, topic_of
+from edge_agent.core.units import StationId, UtcMs
+from edge_agent.manifest_worker import (
+    WELCOME_BYTES_MAX,
+    ManifestWorker,
+    PostHello,
+    answer,
+    kept_manifests,
+    topic_of,
+)
+from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.manifests import head_payload, write_manifest
 from tests.fakes.home import FakeHome
@@ -101,6 +110,28 @@ def test_the_next_root_comes_with_the_topic_of_the_station_or_is_not_there() -> 
     assert answer(home, FetchRoot("station/dt-01", 8)) == RootFetched(8, None)
     home.cut = True
     assert answer(home, FetchRoot("station/dt-01", 8)) == RootFetched(8, None, broke_off=True)
+
+
+def test_a_welcome_comes_with_the_topic_of_welcomes_and_none_is_made_up() -> None:
+    hello = PostHello(StationId("dt-01"), b"hello")
+    home = FakeHome(answer=lambda path, body: b"welcome to " + body if path == "/hello/dt-01" else None)
+    welcome = MessageArrived(makers.WELCOME_TOPIC, b"welcome to hello", NO_DELIVERY)
+    assert answer(home, hello) == HomeAnswered(welcome)
+    assert answer(FakeHome(), hello) == HomeAnswered(None)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_is_longer_than_any_of_its_kind_is_not_had(more: int) -> None:
+    """Whoever answers for the home server has it in his hands what the SIM pays for each question."""
+    kinds = HEAD_BYTES_MAX, ENVELOPE_BYTES_MAX, WELCOME_BYTES_MAX
+    head, root, welcome = (bytes(most + more) for most in kinds)
+    home = FakeHome({f"/head/{WARD}": head, "/root/7": root}, answer=lambda *_: welcome)
+    heads, got = answer(home, FetchHeads((WARD,))), answer(home, FetchRoot(WARD, 7))
+    greeted = answer(home, PostHello(StationId("dt-01"), b"hello"))
+    assert isinstance(heads, HeadsFetched)
+    assert isinstance(got, RootFetched)
+    assert isinstance(greeted, HomeAnswered)
+    assert (heads.heads[0][1] == head, got.root is not None, greeted.welcome is not None) == (not more,) * 3
 
 
 def test_the_thread_answers_in_order() -> None:
