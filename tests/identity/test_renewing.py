@@ -13,10 +13,11 @@ from edge_agent.config import Config
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
 from edge_agent.identity.asking import NoIdentity
-from edge_agent.identity.certificate import Certificate, due, trouble_by_clock
+from edge_agent.identity.certificate import Certificate, NotOurs, due, trouble_by_clock
 from edge_agent.identity.renewing import TRY_AGAIN_S, Renewal, Renewer
 from edge_agent.identity.token_library import TokenFailed
 from edge_agent.sync.tls_trouble import Kind
+from edge_agent.trust.keys import UnusableKey
 
 BEGIN = UtcMs(1_800_000_000_000)
 LIFE = 825 * DAY_MS
@@ -82,8 +83,14 @@ def test_what_is_not_due_is_not_asked_for() -> None:
     assert renewal.asked == []
 
 
-def test_a_refusal_of_the_broker_asks_whatever_the_clock_says_but_not_at_every_refusal() -> None:
-    renewal = Asked(is_due=False)
+DOWN = NoIdentity("the server is down")
+
+
+@pytest.mark.parametrize("failures", [(), (DOWN, DOWN)], ids=["asked", "down"])
+def test_a_refusal_of_the_broker_asks_whatever_the_clock_says_but_not_at_every_refusal(
+    failures: tuple[Exception, ...],
+) -> None:
+    renewal = Asked(*failures, is_due=False)
     renewer = Renewer(renewal, lambda: at(0, ClockSource.UNSET))
     for second in range(0, TRY_AGAIN_S, 120):  # the broker refuses every two minutes
         renewer.refused()
@@ -103,7 +110,9 @@ def test_one_refusal_of_the_broker_is_no_reason_to_ask_at_every_reminder_after_i
     assert len(renewal.asked) == 1
 
 
-@pytest.mark.parametrize("failure", [NoIdentity("the server is down"), TokenFailed("pulled out"), OSError("card full")])
+@pytest.mark.parametrize(
+    "failure", [DOWN, TokenFailed("pulled out"), OSError("card full"), UnusableKey("rotten"), NotOurs("another's")]
+)
 def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptureFixture, failure: Exception) -> None:
     renewal = Asked(failure, failure)
     renewer = Renewer(renewal, lambda: at(0))
@@ -113,9 +122,12 @@ def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptur
     assert sum("certificate not renewed" in record.message for record in caplog.records) == 2
 
 
-def test_a_certificate_that_cannot_be_read_is_left_to_people(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_certificate_that_cannot_be_read_is_left_to_people(tmp_path: Path, content: bytes | None) -> None:
     class Config:
         class broker:
-            cert_file = tmp_path / "gone.pem"
+            cert_file = tmp_path / "station.pem"
 
+    if content is not None:
+        Config.broker.cert_file.write_bytes(content)
     assert Renewal(cast(object, Config()), cast(object, None)).due(at(0)) is False  # type: ignore[arg-type]
