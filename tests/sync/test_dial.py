@@ -259,6 +259,11 @@ def test_what_is_too_much_for_one_is_told_to_the_other_too() -> None:
     assert paid_for.bytes == 5
 
 
+def test_so_many_bytes_are_not_too_much_and_one_more_is() -> None:
+    meter = up_to(5, "too much")
+    assert [meter(count) for count in (2, 3, 1)] == ["", "", "too much"]
+
+
 def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Content) -> None:
     flooding(content, "lines behind the body")
     context = client_context(content.authority.path)

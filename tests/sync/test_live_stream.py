@@ -460,12 +460,17 @@ def test_a_good_source_is_asked_again_first_and_soon() -> None:
 
 def test_each_pause_is_drawn_between_the_shortest_and_what_it_has_grown_to(content: Content) -> None:
     drawn: list[tuple[float, float]] = []
+    waited: list[float] = []
 
     def least(shortest: float, longest: float) -> float:
         drawn.append((shortest, longest))
-        return 0
+        return len(drawn)
 
-    closing = Closing()
+    class Noted(Closing):
+        def wait(self, seconds: float) -> None:
+            waited.append(seconds)
+
+    closing = Noted()
     stream = LiveStream(Trust(content.authority.path, host_clock), SHORT, least)
     thread = threading.Thread(target=stream.relay, args=((at(content, "gone"),), FakeTaker, closing), daemon=True)
     thread.start()
@@ -475,3 +480,4 @@ def test_each_pause_is_drawn_between_the_shortest_and_what_it_has_grown_to(conte
     closing.close()
     thread.join(PATIENCE_S)
     assert drawn[:4] == [(0.01, 0.02), (0.01, 0.04), (0.01, 0.05), (0.01, 0.05)]
+    assert waited[:3] == [1, 2, 3], "and is kept"
