@@ -25,6 +25,7 @@ from edge_agent.identity import messages
 from edge_agent.identity.certificate import NotOurs
 from edge_agent.identity.renewing import Renewal
 from edge_agent.identity.token_keys import signing_key
+from tests.cli.findings import NOBODY, is_root
 from tests.identity.middle import Middle
 from tests.identity.street import Box, Office, box, grow_old, office, office_again
 
@@ -117,6 +118,17 @@ def test_by_a_clock_that_finds_the_old_certificate_no_better_the_new_one_is_take
         woken = Now(boot_ms(), UtcMs(946_684_800_000), ClockSource.RTC, 0)
         Renewal(config, signing_key(config.trust).open()).renew(woken)
     assert made.config.broker.cert_file.read_bytes() != before
+
+
+@is_root
+def test_a_certificate_that_root_renews_is_the_services_to_read_and_to_renew(tmp_path: Path) -> None:
+    """Else the station's next connection would be its last."""
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        Renewal(made.config, signing_key(made.config.trust).open(), (NOBODY, NOBODY)).renew(SYSTEM)
+    kept = made.config.broker.cert_file.stat()
+    assert (kept.st_uid, kept.st_gid, kept.st_mode & 0o777) == (NOBODY, NOBODY, 0o640)
 
 
 def test_a_renewal_of_another_name_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
