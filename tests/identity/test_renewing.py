@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import time
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +25,9 @@ from edge_agent.trust.keys import UnusableKey
 BEGIN = UtcMs(1_800_000_000_000)
 LIFE = 825 * DAY_MS
 CERTIFICATE = Certificate(("dt-01",), BEGIN, UtcMs(BEGIN + LIFE), b"")
+PATIENCE_S = 60
+RESTS_S = 0.05
+# In which one that does not rest would look a thousand times.
 FIT = frozenset({ClockSource.RTC, ClockSource.NTP, ClockSource.SIGNED, ClockSource.HOLDOVER})
 
 
@@ -120,6 +126,27 @@ def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptur
         renewer.turn(hour * 3_600)
     assert len(renewal.asked) == 4
     assert sum("certificate not renewed" in record.message for record in caplog.records) == 2
+
+
+def test_the_thread_looks_at_its_start_and_whenever_it_is_told_also_while_it_looks_and_else_it_rests() -> None:
+    looks: queue.Queue[int] = queue.Queue()
+    numbers = count()
+
+    def clock() -> Now:
+        number = next(numbers)
+        if number % 2 == 0:
+            renewer.remind()
+        looks.put(number)
+        return at(0)
+
+    renewer = Renewer(Asked(is_due=False), clock)
+    renewer.start()
+    for tell in (lambda: None, renewer.remind, renewer.refused):
+        tell()
+        for _ in range(2):  # each that is told of is told to look again
+            looks.get(timeout=PATIENCE_S)
+    time.sleep(RESTS_S)
+    assert looks.empty()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
