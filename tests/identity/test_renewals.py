@@ -22,7 +22,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.registrar import Answer, Registrar
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
-from edge_agent.identity.certificate import NotOurs
+from edge_agent.identity.certificate import NotOurs, read_certificate
 from edge_agent.identity.renewing import Renewal
 from edge_agent.identity.token_keys import signing_key
 from tests.cli.findings import NOBODY, is_root
@@ -118,6 +118,20 @@ def test_by_a_clock_that_finds_the_old_certificate_no_better_the_new_one_is_take
         woken = Now(boot_ms(), UtcMs(946_684_800_000), ClockSource.RTC, 0)
         Renewal(config, signing_key(config.trust).open()).renew(woken)
     assert made.config.broker.cert_file.read_bytes() != before
+
+
+@pytest.mark.parametrize("rotten", [b"", None], ids=["rotten", "gone"])
+def test_a_renewal_brings_a_certificate_where_none_can_be_read(tmp_path: Path, rotten: bytes | None) -> None:
+    """Else a technician had to enrol the station anew, with a code from the centre."""
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        file = made.config.broker.cert_file
+        file.unlink()
+        if rotten is not None:
+            file.write_bytes(rotten)
+        assert identity.renew(made.config) == 0
+    assert read_certificate(file.read_bytes()).names == ("dt-01",)
 
 
 @is_root
