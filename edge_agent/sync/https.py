@@ -235,6 +235,7 @@ def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float,
     connection.sock = cast(Any, sock)
     now = trust.clock()
     if clock_dates_certificates(now) and (trouble := dates_trouble(sock.tls, now)):
+        sock.settle()
         connection.close()
         raise DatesTrouble(trouble)
     return connection

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.units import ClipKey
+from edge_agent.clock import system_utc_ms
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.units import DAY_MS, ClipKey, MonoMs, UtcMs
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, dial, up_to
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, dial, up_to, up_to_a_body
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust, get, listen
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
 from edge_agent.sync.port import Fetched, FetchFailed, NotRead
 from edge_agent.sync.tls import client_context
+from edge_agent.sync.tls_trouble import DatesTrouble
 from edge_agent.trust.keys import new_signer
 from tests.host.content import HELD_BYTES, Content, Manners, running_content
 from tests.host.tls_records import Records
@@ -264,6 +267,12 @@ def test_so_many_bytes_are_not_too_much_and_one_more_is() -> None:
     assert [meter(count) for count in (2, 3, 1)] == ["", "", "too much"]
 
 
+def test_a_bound_grows_with_the_file_by_more_than_small_records_and_chunks_add_and_not_by_much() -> None:
+    hour = 30_000_000
+    assert up_to_a_body(hour)(hour * 104 // 100) == ""
+    assert up_to_a_body(hour)(hour * 9 // 8 + WORDS_BYTES_MAX + 1) != ""
+
+
 def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Content) -> None:
     flooding(content, "lines behind the body")
     context = client_context(content.authority.path)
@@ -352,6 +361,21 @@ def test_a_live_sources_handshake_that_fails_is_paid_for_too_and_refused_to_nobo
 def in_debt(tally: Tally) -> Meter:
     """One that finds everything too much."""
     return lambda count: tally(count) or "too much"
+
+
+def test_what_comes_behind_a_handshake_that_only_the_clock_refuses_is_paid_for_too(tmp_path: Path) -> None:
+    """Whoever has stolen a key of which the certificate has expired must not cost more than one with none."""
+    paid_for = Tally()
+
+    def in_ten_years() -> Now:
+        time.sleep(0.5)  # what the kernel takes in has come by then
+        return Now(MonoMs(1), UtcMs(system_utc_ms() + 3_700 * DAY_MS), ClockSource.SIGNED, 0)
+
+    with running_content(tmp_path, tickets=TICKETS) as content:
+        url, trust = f"https://localhost:{content.port}/a", Trust(content.authority.path, in_ten_years)
+        with pytest.raises(DatesTrouble), get(url, 0, 1_000, trust, 20, time.monotonic() + 60, paid_for):
+            pytest.fail("it has expired")
+    assert paid_for.bytes > UNREAD_BYTES_MAX
 
 
 def trust_of(content: Content) -> Trust:

@@ -196,12 +196,13 @@ def test_an_honest_download_costs_hardly_more_than_its_length(cache: Cache) -> N
     assert len(AUDIO) <= got.came_bytes <= len(AUDIO) + WORDS_BYTES
 
 
-def test_a_server_that_ignores_ranges_is_taken_from_the_start(cache: Cache) -> None:
-    cache.interrupted(AUDIO[:1_000])
+@pytest.mark.parametrize("begun", [1_000, len(AUDIO) - 1_000])
+def test_a_server_that_ignores_ranges_is_taken_from_the_start(cache: Cache, begun: int) -> None:
+    cache.interrupted(AUDIO[:begun])
     cache.content.manners = Manners.NO_RANGES
     assert cache.fetch() == Fetched(cache.root / KEY)
     assert (cache.root / KEY).read_bytes() == AUDIO
-    assert cache.ranges() == ["bytes=1000-"]
+    assert cache.ranges() == [f"bytes={begun}-"]
 
 
 @pytest.mark.parametrize("manners", [Manners.WRONG_RANGE, Manners.OUTSIDE])
