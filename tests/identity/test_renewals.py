@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -132,6 +133,31 @@ def test_a_renewal_brings_a_certificate_where_none_can_be_read(tmp_path: Path, r
             file.write_bytes(rotten)
         assert identity.renew(made.config) == 0
     assert read_certificate(file.read_bytes()).names == ("dt-01",)
+
+
+def test_a_power_cut_while_a_certificate_is_renewed_leaves_the_old_one_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one would be a station that nobody reaches any more."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        fsync(descriptor)
+
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        grow_old(made, ward, 600)
+        file, before = made.config.broker.cert_file, tmp_path / "before"
+        before.hardlink_to(file)
+        old, renewal = file.read_bytes(), Renewal(made.config, signing_key(made.config.trust).open())
+        monkeypatch.setattr(os, "fsync", noted)
+        renewal.renew(SYSTEM)
+    assert before.read_bytes() == old != file.read_bytes()
+    written = [name for name in synced if name.startswith((".station.pem.", "identity"))]
+    assert [name.split(".")[1:3] for name in written] == [["station", "pem"], []], synced
 
 
 @is_root
