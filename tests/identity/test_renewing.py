@@ -51,6 +51,7 @@ def test_a_clock_that_nobody_trusts_makes_nothing_due(source: ClockSource) -> No
 def test_dates_are_named_with_the_clocks_own_error_in_the_stations_favour() -> None:
     assert trouble_by_clock(CERTIFICATE, at(BEGIN + LIFE + 1)) is not None
     assert trouble_by_clock(CERTIFICATE, at(BEGIN + LIFE + 1, max_error_ms=1)) is None
+    assert trouble_by_clock(CERTIFICATE, at(BEGIN - 1, max_error_ms=1)) is None
     early = trouble_by_clock(CERTIFICATE, at(BEGIN - 60_000))
     assert early is not None
     assert (early.kind, early.what) == (Kind.OURS_NOT_YET, "2027-01-15 07:59 UTC")

@@ -17,6 +17,7 @@ from edge_agent.sync.dial import connected, dial
 from edge_agent.sync.https import Patience
 from edge_agent.sync.port import Fetched, FetchFailed
 from edge_agent.sync.tls import client_context
+from edge_agent.sync.tls_stream import TlsStream
 from edge_agent.trust.keys import new_signer
 from tests.host.content import Content, running_content
 from tests.sync.test_hostile_server import AUDIO, KEY, Cache
@@ -116,3 +117,20 @@ def test_a_server_that_is_never_late_lets_nobody_read_on_beyond_the_deadline_eit
         sock.deadline = time.monotonic()
         with pytest.raises(TimeoutError, match="too slow"):
             sock.recv(10)
+
+
+def test_a_silence_is_sat_out_no_longer_than_to_the_deadline(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    sat_s: list[float] = []
+    poll = TlsStream._poll
+
+    def noted(stream: TlsStream, wanted: int, within_s: float) -> None:
+        sat_s.append(within_s)
+        poll(stream, wanted, min(within_s, 0.1))
+
+    context = client_context(content.authority.path)
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+        monkeypatch.setattr(TlsStream, "_poll", noted)
+        sock.deadline = time.monotonic() + 0.3
+        with pytest.raises(TimeoutError):
+            sock.recv(10)
+    assert 0 < max(sat_s) <= 0.3

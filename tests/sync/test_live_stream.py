@@ -444,6 +444,12 @@ def test_pauses_grow_with_each_round_and_have_a_bound() -> None:
     assert [course.after(0) for _ in range(14)] == [2, 2, 4, 4, 8, 8, 16, 16, 30, 30, 30, 30, 30, 30]
 
 
+def test_a_source_that_is_down_all_day_is_asked_all_day() -> None:
+    """A number that doubles each time outgrows all that it can be multiplied with, after eight hours."""
+    course = Course(1, LivePatience(pause_s_min=1.5))
+    assert {course.after(0) for _ in range(3_000)} == {3, 6, 12, 24, 30}
+
+
 def test_a_source_that_gives_a_moment_of_sound_each_time_is_no_good_one() -> None:
     course = Course(2, LIVE_PATIENCE)
     assert [(course.after(1), course.at) for _ in range(4)] == [(2, 1), (2, 0), (4, 1), (4, 0)]
