@@ -104,10 +104,23 @@ def test_a_certificate_of_a_version_that_there_is_not_is_none_whoever_is_said_to
             read(content)
 
 
-def test_a_certificate_that_names_somebody_by_what_is_no_text_is_none(tmp_path: Path) -> None:
-    odd = named_in_bits(made_out(authority(tmp_path), "dt-01"), b"dt-01")
-    with pytest.raises(ValueError, match="a certificate that cannot be read"):
-        read_certificate(DER_cert_to_PEM_cert(odd).encode())
+def test_a_certificate_that_names_somebody_by_what_is_no_text_is_none_though_our_authority_signed_it(
+    tmp_path: Path,
+) -> None:
+    ours = authority(tmp_path)
+    good = made_out(ours, "dt-01")
+    begins = good.index(signed := x509.load_der_x509_certificate(good).tbs_certificate_bytes)
+    algorithm = good[begins + len(signed) :][:12]
+    odd = named_in_bits(signed, b"dt-01")
+    signature = b"\0" + ours.key.sign(odd, ec.ECDSA(hashes.SHA256()))
+    body = odd + algorithm + bytes([0x03, len(signature)]) + signature
+    certificate = b"\x30\x82" + len(body).to_bytes(2) + body
+    for read in (
+        lambda: read_certificate(DER_cert_to_PEM_cert(certificate).encode()),
+        lambda: taken(certificate, ours),
+    ):
+        with pytest.raises(ValueError, match="a certificate that cannot be read: oid must be"):
+            read()
 
 
 def test_what_is_no_certificate_is_not_taken(tmp_path: Path) -> None:

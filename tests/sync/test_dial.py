@@ -313,6 +313,15 @@ def test_tls_that_gives_nothing_is_left_long_before_it_has_sent_all(tmp_path: Pa
     assert came[0] < 20 * TICKETS * TICKET_BYTES / 2
 
 
+def test_nor_does_it_go_on_for_ever_where_no_meter_counts_it(tmp_path: Path) -> None:
+    with running_content(tmp_path, tickets=TICKETS) as content:
+        context = client_context(content.authority.path)
+        with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+            sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+            with pytest.raises(OSError, match="TLS sends without end"):
+                sock.recv(1_000)
+
+
 @contextmanager
 def garbler() -> Iterator[tuple[str, int]]:
     """Whoever stands on the way, without any certificate: its URL, and how much it answers to each hello."""
