@@ -357,6 +357,22 @@ def test_a_handshake_that_fails_is_paid_for_too(content: Content, tmp_path: Path
     assert piece <= home.came_bytes <= answered
 
 
+def test_what_came_behind_a_handshake_that_failed_is_paid_for_to_the_last_byte(content: Content) -> None:
+    paid_for = Tally()
+
+    def meter(count: int) -> str:
+        time.sleep(0.3)  # so that all has come before the first of it is refused
+        return paid_for(count)
+
+    with garbler() as (url, answered):
+        with (
+            pytest.raises(OSError, match="SSL"),
+            get(f"{url}/a", 0, 1, trust_of(content), 20, time.monotonic() + 60, meter),
+        ):
+            pytest.fail("it has no certificate")
+        assert paid_for.bytes == answered
+
+
 def test_a_live_sources_handshake_that_fails_is_paid_for_too_and_refused_to_nobody(content: Content) -> None:
     """Whoever has no certificate must not cost more than one that has, nor keep the next address from being asked."""
     piece, paid_for = 16 * 1_024, Tally()

@@ -145,11 +145,15 @@ def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_stream_that_ends_is_asked_for_again_and_each_time_has_a_taker_of_its_own(content: Content) -> None:
+def test_a_stream_that_ends_is_asked_for_again_and_each_time_has_a_taker_of_its_own_and_is_told_once(
+    content: Content, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     with relaying(content, at(content, "a")) as relay:
         relay.until(lambda: len(relay.takers) > 2)
     assert bytes(relay.takers[0].got) == bytes(relay.takers[1].got) == SOUND
     assert [taker.ended for taker in relay.takers] == [1] * len(relay.takers)
+    assert 2 <= sum("live source is heard" in line for line in caplog.messages) <= len(relay.takers)
 
 
 def test_one_that_is_cut_in_the_middle_is_asked_for_again(content: Content) -> None:
