@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import ssl
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +19,13 @@ from edge_agent.identity.certificate import NotOurs
 from edge_agent.identity.codes import new_code
 from edge_agent.identity.file_keys import FileKey, TlsKey
 from edge_agent.identity.installing import CannotWrite, Places
-from edge_agent.identity.messages import read_refusal
+from edge_agent.identity.messages import ANSWER_BYTES_MAX, read_refusal
+from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import UnusableKey, new_signer
 from edge_agent.trust.strict_json import WireError, dump
 from tests.cli.findings import NOBODY, is_root
 from tests.headend.registrar.desks import new_box
+from tests.host.content import running_content
 from tests.identity.middle import Middle
 from tests.identity.street import box, office
 from tests.trust.makers import key_on_an_unknown_curve
@@ -135,6 +140,31 @@ def test_a_server_that_answers_something_else_is_no_enrolment_service(tmp_path: 
             asking.renew(Server(middle.url), "test", "dt-01", box_of.signer, box_of.csr("dt-01"))
 
 
+@pytest.mark.parametrize(("more", "told"), [(0, "not the server that gave the code"), (1, "no enrolment service")])
+def test_an_answer_is_read_that_is_as_long_as_one_may_be_and_none_that_is_longer(
+    tmp_path: Path, more: int, told: str
+) -> None:
+    """A trust file may have a megabyte; a box that cannot read so much becomes no station."""
+    answered = bytes(ANSWER_BYTES_MAX + more)
+    with (
+        office(tmp_path) as ward,
+        Middle(tmp_path / "middle", ward.server.port, answered=lambda _: answered) as middle,
+        pytest.raises(NoIdentity, match=told),
+    ):
+        asking.enrol(Server(middle.url), ward.code("dt-01"), (asks := new_box()).signer, asks.csr())
+
+
+def test_who_hangs_up_when_he_is_called_as_a_renewal_will_call_is_not_found_in_order(tmp_path: Path) -> None:
+    """Or whoever stands between need only do that, and the station has no certificate in two years."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, running_content(tmp_path) as other:
+        listener.settimeout(60)
+        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        url, context = f"https://localhost:{listener.getsockname()[1]}", client_context(other.authority.path)
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            asking.trouble_at(url, context)
+        assert asking.trouble_at(f"https://localhost:{other.port}", context) is None
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
@@ -175,6 +205,16 @@ def test_a_key_that_cannot_be_destroyed_stops_the_reset_before_anything_is_gone(
     assert "signing.token" in capsys.readouterr().err
     assert (made.folder / "identity" / "station.key").exists()
     assert not resetting.begun(made.config), "it is the station that it was"
+
+
+def test_nor_does_it_take_the_mark_away_of_a_reset_that_was_cut_short_before(tmp_path: Path) -> None:
+    """Half a station would be taken for a whole one, and the rest of its journal for the next one's."""
+    made = box(tmp_path / "a", "signing.token")
+    for half_gone in (made.folder / "identity" / "signing.token", resetting.mark(made.config)):
+        half_gone.parent.mkdir(exist_ok=True)
+        half_gone.write_text("{}")
+    assert identity.factory_reset(made.config, sure=True) == 1
+    assert resetting.begun(made.config)
 
 
 @pytest.mark.parametrize("folder", ["originals", "audio", "journal", "journal.quarantined-1"])

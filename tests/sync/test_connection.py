@@ -15,7 +15,7 @@ import pytest
 from edge_agent.core.events import Connected, Disconnected, Event, MessageArrived
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync import client, connection, resolving
-from edge_agent.sync.client import OUTGOING_MAX, SESSION_EXPIRY_S, WILL_DELAY_S
+from edge_agent.sync.client import INFLIGHT_MAX, OUTGOING_MAX, SESSION_EXPIRY_S, WILL_DELAY_S
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.mqtt import MqttSession
@@ -254,6 +254,24 @@ def test_of_a_line_that_takes_nothing_so_many_words_are_kept_and_the_rest_refuse
             line.setattr(GuardedSocket, "send", takes_nothing)
             taken = [session.publish(STATE, b"x", qos=qos) for _ in range(3 * OUTGOING_MAX)]
         assert taken == [True] * OUTGOING_MAX + [False] * 2 * OUTGOING_MAX
+
+
+def test_a_broker_that_acknowledges_nothing_has_no_more_under_way_than_every_broker_takes(street: Street) -> None:
+    """One that takes fewer at once than it is sent hangs up, and so at each connection that follows."""
+    under_way: queue.Queue[int] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        came = 0
+        while (kind := wire.read()[0] & 0xF0) != PINGREQ or not came:
+            came += kind == PUBLISH
+        under_way.put(came)
+        wire.until_hung_up()
+
+    with street.facing(script, keepalive_s=2) as (session, inbox):
+        inbox.next(Connected)
+        assert all(session.publish(STATE, b"x", qos=1) for _ in range(3 * INFLIGHT_MAX))
+        assert under_way.get(timeout=TIMEOUT_S) <= INFLIGHT_MAX
 
 
 def test_nothing_more_is_taken_while_we_say_goodbye(street: Street) -> None:
