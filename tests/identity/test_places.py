@@ -34,6 +34,8 @@ from tests.trust.makers import key_on_an_unknown_curve
 @is_root
 def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Path) -> None:
     made = box(tmp_path / "a")
+    text = made.file.read_text("utf-8")
+    made.file.write_text(text.replace('[content]\nca_file = "identity/', '[content]\nca_file = "content/'), "utf-8")
     made.file.chmod(0o644)
     places = Places(made.file, made.config, (NOBODY, NOBODY))
     with office(tmp_path) as ward:
@@ -52,6 +54,10 @@ def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Pa
         "signing.key": NOBODY,
         "trust.json": NOBODY,
     }
+    elsewhere = made.folder / "content"
+    assert {path.stat().st_uid for path in (elsewhere, elsewhere / "ca.pem", places.config.paths.state_dir)} == {NOBODY}
+    given = (elsewhere / "ca.pem", *(folder / name for name in ("ca.pem", "station.pem", "trust.json")))
+    assert {path.stat().st_mode & 0o777 for path in given} == {0o640}
     assert made.file.stat().st_uid == 0  # the technician's own, as before
     assert made.file.stat().st_mode & 0o777 == 0o644  # and the service reads it
 

@@ -256,6 +256,22 @@ def test_what_came_with_an_answer_that_is_none_is_paid_for_too(content: Content)
     assert paid_for.bytes > size
 
 
+def test_what_came_behind_a_paper_that_is_too_long_is_paid_for_though_its_line_is_given_up(
+    content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, count = 50_000, Tally.__call__
+    content.manners, content.raw = Manners.RAW, [b"HTTP/1.0 200 OK\r\n\r\n" + bytes(size)]
+
+    def slow(tally: Tally, came: int) -> str:
+        time.sleep(0.1)  # so that all has come before the first of it is read
+        return count(tally, came)
+
+    monkeypatch.setattr(Tally, "__call__", slow)
+    home = HttpsHome(f"https://localhost:{content.port}", trust_of(content), SLOW)
+    assert isinstance(home.get(["/head/area/vn"], 2_048)[0], NotRead)
+    assert home.came_bytes > size
+
+
 def test_what_is_too_much_for_one_is_told_to_the_other_too() -> None:
     paid_for = Tally()
     assert both(up_to(1, "too much"), paid_for)(5) == "too much"
