@@ -274,6 +274,20 @@ def test_what_a_reset_has_emptied_is_synced_before_the_mark_of_the_reset_goes(
     monkeypatch.setattr(os, "fsync", noted)
     assert identity.factory_reset(made.config, sure=True) == 0
     assert synced == folders
+    assert not resetting.begun(made.config)
+
+
+def test_a_link_within_a_folder_goes_with_it_and_what_lies_behind_stays(tmp_path: Path) -> None:
+    """Nor does it keep the reset from its end: whoever took the service over would have a box nobody can give away."""
+    made = box(tmp_path / "a")
+    behind, folder = tmp_path / "etc", made.config.paths.state_dir / "audio"
+    for made_first in (behind, folder):
+        made_first.mkdir(parents=True)
+    (behind / "passwd").write_text("root:x:0:0")
+    (folder / "to-a-folder").symlink_to(behind)
+    (folder / "to-a-file").symlink_to(behind / "passwd")
+    assert identity.factory_reset(made.config, sure=True) == 0
+    assert (list(folder.iterdir()), list(behind.iterdir())) == ([], [behind / "passwd"])
 
 
 def test_a_token_is_asked_for_only_where_the_configuration_names_a_note(
