@@ -160,6 +160,33 @@ def test_an_answer_is_read_that_is_as_long_as_one_may_be_and_none_that_is_longer
         asking.enrol(Server(middle.url), ward.code("dt-01"), (asks := new_box()).signer, asks.csr())
 
 
+def test_who_stands_between_is_found_though_the_authority_on_the_card_is_his(tmp_path: Path) -> None:
+    """What a renewal believes is what the code has proven, and no file that somebody handed to the technician."""
+    with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port) as middle:
+        asks, code = new_box(), ward.code("dt-01")
+        server = Server(middle.url, tmp_path / "middle" / "ca" / "ca.pem")
+        with pytest.raises(NoIdentity, match="somebody stands between"):
+            asking.enrol(server, code, asks.signer, asks.csr())
+    assert middle.seen != []
+
+
+def test_no_two_requests_are_the_same_or_an_old_answer_would_do_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[bytes] = []
+
+    def kept(_server: Server, _path: str, body: bytes) -> bytes:
+        bodies.append(body)
+        return b""
+
+    monkeypatch.setattr(asking, "_post", kept)
+    server, code, signer = Server("https://localhost"), new_code(), new_signer()
+    for _ in range(2):
+        with pytest.raises(NoIdentity):
+            asking.enrol(server, code, signer, b"csr")
+        with pytest.raises(NoIdentity):
+            asking.renew(server, "test", "dt-01", signer, b"csr")
+    assert len(set(bodies)) == 4
+
+
 def test_who_hangs_up_when_he_is_called_as_a_renewal_will_call_is_not_found_in_order(tmp_path: Path) -> None:
     """Or whoever stands between need only do that, and the station has no certificate in two years."""
     with socket.create_server(("127.0.0.1", 0)) as listener, running_content(tmp_path) as other:
