@@ -62,6 +62,14 @@ def test_that_a_file_is_gone_is_waited_for_and_what_was_never_there_is_not(tmp_p
     assert synced == [tmp_path]
 
 
+def test_with_a_file_goes_what_a_write_that_was_cut_short_left_beside_it_and_no_other(tmp_path: Path) -> None:
+    """It may be half of a key, or the whole, of which somebody is told that it is gone."""
+    for name in ("a.key", ".a.key.77.part", ".b.key.77.part", "b.key"):
+        (tmp_path / name).write_bytes(b"secret")
+    remove_durably(tmp_path / "a.key")
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".b.key.77.part", "b.key"]
+
+
 def test_a_key_is_synced_before_it_has_its_name_and_its_name_after_that(tmp_path: Path, synced: list[Path]) -> None:
     write_new(tmp_path / "key", b"content")
     assert synced == [draft_of(tmp_path / "key"), tmp_path]
