@@ -190,7 +190,10 @@ def test_a_renewal_asks_only_a_server_of_our_authority(tmp_path: Path, capsys: p
         made.enrol(ward, ward.code("dt-01"))
         text = made.file.read_text("utf-8")
         made.file.write_text(text.replace(ward.url, middle.url), "utf-8")
-        assert identity.renew(made.config) == 1
+        config = made.config
+        content = replace(config.content, ca_file=tmp_path / "middle" / "ca" / "ca.pem")
+        for asks in (config, replace(config, content=content)):  # nor one that only content is fetched from
+            assert identity.renew(asks) == 1
     assert middle.seen == []
     told = capsys.readouterr().err
     assert "chứng thư của máy chủ do nơi khác cấp" in told
