@@ -15,7 +15,7 @@ from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import KINDS, play
 from tests.soak.life import Life
-from tests.soak.script import Happening, Script, calm, evening, relays
+from tests.soak.script import Happening, Script, calm, evening, fitted, relays
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import year
@@ -89,7 +89,7 @@ def test_the_same_seed_is_the_same_life() -> None:
 
 
 def test_every_fault_of_the_list_is_thrown() -> None:
-    scripts = [*map(evening, range(150)), *map(relays, range(10))]
+    scripts = [*map(fitted, range(150)), *map(relays, range(10))]
     thrown = {happening.what for made in scripts for happening in made.happenings}
     assert thrown == set(faults.TABLE)
 
