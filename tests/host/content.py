@@ -71,6 +71,8 @@ class Content:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0
+    said: threading.Event = field(default_factory=threading.Event)
+    """The first of ``raw`` was said to its end."""
     gave_up: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -161,6 +163,7 @@ class _Request(BaseHTTPRequestHandler):
         self.close_connection = True
         with suppress(OSError):
             self.wfile.write(raw)
+        self.server.content.said.set()
 
     def _flood(self, content: Content, begin: bytes, again: bytes) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)

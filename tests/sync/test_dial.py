@@ -53,6 +53,7 @@ COUNTED_LATE_BYTES = 16 * 1_024 + 2 * UNREAD_BYTES_MAX
 # Of a connection that is too much: the piece that was, and what the kernel holds behind it.
 RECORDS: list[Callable[[Records], bytes]] = [Records.tickets, Records.key_updates]
 SLOW = Patience(stall_s=20, slack_s=20)
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ def test_what_came_with_an_answer_that_is_none_is_paid_for_too(content: Content)
     content.manners, content.raw = Manners.RAW, [b"nonsense\n" + bytes(size)]
 
     def meter(count: int) -> str:
-        time.sleep(0.1)  # so that all has come before the first of it is read
+        all_has_come(content)
         return paid_for(count)
 
     url = f"https://localhost:{content.port}/a"
@@ -264,7 +265,7 @@ def test_what_came_behind_a_paper_is_paid_for_whether_it_is_too_long_or_read(
     content.manners, content.raw = Manners.RAW, [head + bytes(size)]
 
     def slow(tally: Tally, came: int) -> str:
-        time.sleep(0.1)  # so that all has come before the first of it is read
+        all_has_come(content)
         return count(tally, came)
 
     monkeypatch.setattr(Tally, "__call__", slow)
@@ -301,6 +302,11 @@ def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Conten
             read += sock.recv_into(bytearray(64 * 1_024))
         unread = settled(lambda: content.sent) - read
     assert unread <= ON_THE_WAY_BYTES
+
+
+def all_has_come(content: Content) -> None:
+    """Before the first of its answer is read; of the handshake before that it has asked nobody."""
+    assert not content.asked or content.said.wait(PATIENCE_S)
 
 
 def settled(counted: Callable[[], int]) -> int:
