@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN
+from edge_agent.headend.files import stamp
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.places import PLACES_MAX, Places
 
@@ -126,8 +127,7 @@ class TlsServer(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], request: type[Request], tls: ssl.SSLContext) -> None:
         super().__init__(address, request)
-        tls.sslsocket_class = Connection
-        self._tls = tls
+        self.tls = tls
         self.places = Places()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -148,7 +148,7 @@ class TlsServer(ThreadingHTTPServer):
             self.places.leave(request)
 
     def _wrapped(self, plain: socket.socket) -> Connection:
-        connection = cast(Connection, self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False))
+        connection = cast(Connection, self.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False))
         connection.expect_question()
         return connection
 
@@ -162,10 +162,8 @@ class TlsService:
     """Serves in a thread of its own until stopped; a context manager. Port 0 takes a free one, see ``port``."""
 
     def __init__(self, name: str, request: type[Request], identity: Issued, host: str, port: int) -> None:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        tls.load_cert_chain(identity.certificate, identity.key)
-        self._server = TlsServer((host, port), request, tls)
+        self._identity, self._shown = identity, stamp(identity.certificate)
+        self._server = TlsServer((host, port), request, _tls(identity))
         self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
         self.host = host
 
@@ -176,6 +174,16 @@ class TlsService:
     def start(self) -> None:
         """Begin to serve in a thread of its own."""
         self._thread.start()
+
+    def see_certificate(self) -> None:
+        """Show one that was renewed to whoever connects from now on; costs a look at the file where none was.
+
+        Raises OSError once for one that will not do, and shows the old one.
+        """
+        newest = stamp(self._identity.certificate)
+        if newest not in (self._shown, None):
+            self._shown = newest
+            self._server.tls = _tls(self._identity)
 
     def stop(self) -> None:
         """End; connections that still send are cut off with the process."""
@@ -188,6 +196,14 @@ class TlsService:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+
+def _tls(identity: Issued) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    tls.load_cert_chain(identity.certificate, identity.key)
+    tls.sslsocket_class = Connection
+    return tls
 
 
 def _left(until: float) -> float:

@@ -21,7 +21,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
@@ -30,7 +29,7 @@ from edge_agent.headend import pki
 from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError, unreadable
-from edge_agent.headend.files import EVERYBODY_READS, alone, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, Stamp, alone, stamp, write_durably
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
@@ -61,8 +60,6 @@ WRITTEN: Mapping[Form, str] = {
 }
 """In Vietnamese what each says of itself in English."""
 NAME_SAID = "viết một dòng, tối đa 80 ký tự"
-Stamp: TypeAlias = tuple[int, int, int]
-"""By which a file that was written since is known: its number, its length, when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +273,7 @@ class Keyring:
 
     def see_stations(self) -> None:
         """Take in who was enrolled since, or took whose place. Costs a look at the file where nobody did."""
-        if self._stations_stamp != _stamp(self.directory / "stations.json"):
+        if self._stations_stamp != stamp(self.directory / "stations.json"):
             self.stations = self._read_stations()
 
     def folder(self, station: str) -> StationFolder:
@@ -326,10 +323,10 @@ class Keyring:
         return key
 
     def _stamps(self) -> tuple[Stamp | None, Stamp | None]:
-        return _stamp(self.directory / "trust.json"), _stamp(self.directory / "stations.json")
+        return stamp(self.directory / "trust.json"), stamp(self.directory / "stations.json")
 
     def _read_stations(self) -> dict[StationId, Enrolled]:
-        self._stations_stamp = _stamp(self.directory / "stations.json")  # before it
+        self._stations_stamp = stamp(self.directory / "stations.json")  # before it
         try:
             return read_stations(self.directory / "stations.json", self.trust.realm)
         except OSError as error:
@@ -352,15 +349,6 @@ def _is_strange(head: TrustHead, here: Sequence[Document]) -> bool:
     newest = max(((one.epoch, one.version) for one in here), default=(0, 0))
     alike = [one for one in here if (one.epoch, one.version) == (head.epoch, head.version)]
     return (head.epoch, head.version) > newest or any(one.expires != head.expires for one in alike)
-
-
-def _stamp(path: Path) -> Stamp | None:
-    """Another one after each writing, which puts a new file in the old one's place; None: there is none to look at."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def _name_for_people(text: str) -> str:

@@ -2,7 +2,7 @@
 
 Certificates say who is connected; they order nothing (that is ``keyring``'s business). Nothing secret is ever printed.
 A certificate begins a day early and never outlives the authority. A new one takes nothing from the old one, which
-stays good until its own end: no renewal can silence a ward.
+stays good until its own end: no renewal can silence a ward. A server's new one is of the key that it has.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, alone, make_private_directory, write_durably
+from edge_agent.identity.certificate import legible
 
 AUTHORITY_DAYS = 3_650
 # Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
@@ -79,7 +81,10 @@ def load_authority(directory: Path) -> Authority:
         certificate = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
         key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
     except (OSError, ValueError) as exc:
-        raise PkiError(f"no usable authority in {directory} ({type(exc).__name__}): run `keys init` first") from exc
+        raise PkiError(
+            f"{directory}: không có khóa của đơn vị cấp chứng thư, chạy nơi đã chạy `keys init` / no usable authority "
+            f"({type(exc).__name__}): run this where `keys init` was run; a copied folder has no ca.key"
+        ) from exc
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise PkiError(f"{directory / 'ca.key'} is not an elliptic-curve key: restore the file that `keys init` wrote")
     return Authority(certificate, key, directory / "ca.pem")
@@ -146,11 +151,58 @@ def issue_server(
     return _issue(authority, directory, name, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(wanted), now)
 
 
+def renew(authority: Authority, issued: Issued, hosts: Sequence[str] = (), now: datetime | None = None) -> None:
+    """Put a new certificate in the place of this one: its key, name, purpose and names, and ``hosts``.
+
+    One file changes, so a power cut leaves a pair that fits. The new one begins when the old one did: of a clock that
+    runs ahead it would otherwise be good for nobody until then. Raises PkiError where nothing is to be gained.
+    """
+    old = _read(issued.certificate)
+    begun, ends = old.not_valid_before_utc, old.not_valid_after_utc
+    _, end = _term(authority, now)
+    if not _is_of(authority, old):
+        raise PkiError(
+            f"{issued.certificate}: không do đơn vị cấp của mạng này cấp / is not of this network's authority; lấy lại "
+            "từ bản sao lưu / restore it from its backup"
+        )
+    if end < ends:
+        raise PkiError(
+            f"{issued.certificate}: hạn mới {end:%d/%m/%Y} sớm hơn hạn đang có {ends:%d/%m/%Y}; đồng hồ máy này chạy "
+            "chậm? / would end sooner than it does; is this machine's clock behind?"
+        )
+    public = old.public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey), "this authority certifies no others"
+    wanted = [*_named(old), *(_general_name(host) for host in hosts)]
+    names = x509.SubjectAlternativeName(list(dict.fromkeys(wanted)))
+    (purpose,) = old.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    (common,) = old.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    made = _certify(authority, str(common.value), public, purpose, names, (begun, end))
+    write_durably(issued.certificate, made.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
+
+
 def names_in(certificate: Path) -> tuple[str, ...]:
     """By which names and addresses a server with this certificate is believed."""
-    found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    named = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return tuple(str(one.value) for one in named)
+    return tuple(str(one.value) for one in _named(_read(certificate)))
+
+
+def _read(path: Path) -> x509.Certificate:
+    try:
+        with legible():
+            return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError as error:
+        raise PkiError(f"{path}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup") from error
+
+
+def _named(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+
+def _is_of(authority: Authority, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def issue_client(authority: Authority, directory: Path, client_id: str, now: datetime | None = None) -> Issued:
@@ -164,7 +216,7 @@ def certify_client(
 ) -> x509.Certificate:
     """A certificate for a key that was made elsewhere and stays there."""
     purpose, wanted = _of_client(client_id)
-    return _certify(authority, client_id, public, purpose, wanted, now)
+    return _certify(authority, client_id, public, purpose, wanted, _term(authority, now))
 
 
 def _of_client(client_id: str) -> tuple[ObjectIdentifier, x509.SubjectAlternativeName]:
@@ -183,7 +235,8 @@ def _issue(
 ) -> Issued:
     make_private_directory(directory)
     key = ec.generate_private_key(ec.SECP256R1())
-    return _write(directory, name, _certify(authority, name, key.public_key(), purpose, names, now), key)
+    made = _certify(authority, name, key.public_key(), purpose, names, _term(authority, now))
+    return _write(directory, name, made, key)
 
 
 def _certify(
@@ -192,11 +245,9 @@ def _certify(
     public: ec.EllipticCurvePublicKey,
     purpose: ObjectIdentifier,
     names: x509.SubjectAlternativeName,
-    now: datetime | None,
+    term: tuple[datetime, datetime],
 ) -> x509.Certificate:
-    start, end = _dates(now, LEAF_DAYS)
-    end = min(end, authority.certificate.not_valid_after_utc)
-    builder = _builder(_name(name), authority.certificate.subject, public, start, end)
+    builder = _builder(_name(name), authority.certificate.subject, public, *term)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -215,6 +266,11 @@ def _builder(
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
+
+
+def _term(authority: Authority, now: datetime | None) -> tuple[datetime, datetime]:
+    start, end = _dates(now, LEAF_DAYS)
+    return start, min(end, authority.certificate.not_valid_after_utc)
 
 
 def _dates(now: datetime | None, days: int) -> tuple[datetime, datetime]:

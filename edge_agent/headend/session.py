@@ -116,7 +116,7 @@ class Session:
         self._stopping = False
         self._trouble = "not connected yet"
         self._receipts: OrderedDict[int, ReasonCode] = OrderedDict()
-        self._client = self._new_client(client_id, client_tls(authority, identity))
+        self._client = self._new_client(client_id, authority, identity)
         self._thread = threading.Thread(target=self._run, name="headend-mqtt", daemon=True)
 
     def start(self) -> None:
@@ -168,13 +168,16 @@ class Session:
         if self._thread.is_alive():
             self._thread.join(CONNECT_TIMEOUT_S)
 
-    def _new_client(self, client_id: str, tls: ssl.SSLContext) -> Client:
+    def _new_client(self, client_id: str, authority: Path, identity: Issued) -> Client:
+        tls = client_tls(authority, identity)
         client = BareClient(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
         client.tls_set_context(tls)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(*RECONNECT_S)
         client.max_queued_messages_set(QUEUED_MAX)
         client.on_socket_open = _without_delay
+        # Before each connection: it may have been renewed since, and the old one have ended.
+        client.on_pre_connect = lambda *_: tls.load_cert_chain(identity.certificate, identity.key)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_connect_fail = self._on_connect_fail

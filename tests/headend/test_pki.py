@@ -208,3 +208,66 @@ def test_a_damaged_list_of_what_was_taken_back_is_named(authority: pki.Authority
     pki.revocations(authority.path.parent).write_text("-----BEGIN X509 CRL-----")
     with pytest.raises(pki.PkiError, match=r"crl\.pem: tệp hỏng"):
         pki.revoke(authority.path.parent, [given])
+
+
+def test_a_servers_new_certificate_is_of_its_key_and_names_and_one_name_more(
+    authority: pki.Authority, tmp_path: Path
+) -> None:
+    issued = pki.issue_server(authority, tmp_path, "broker", ["mqtt.example.vn"], NOW)
+    old, key = certificate(issued), issued.key.read_bytes()
+    pki.renew(authority, issued, ["mqtt.example.vn", "10.0.0.7"], NOW + timedelta(days=700))
+    new = certificate(issued)
+    new.verify_directly_issued_by(authority.certificate)
+    assert new.public_key() == old.public_key()
+    assert issued.key.read_bytes() == key
+    assert pki.names_in(issued.certificate) == ("localhost", "127.0.0.1", "mqtt.example.vn", "10.0.0.7")
+    assert new.subject == old.subject
+    assert new.serial_number != old.serial_number
+    assert new.not_valid_after_utc == NOW + timedelta(days=700 + pki.LEAF_DAYS)
+    for kind in (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.AuthorityKeyIdentifier):
+        assert new.extensions.get_extension_for_class(kind) == old.extensions.get_extension_for_class(kind)
+
+
+def test_a_clients_new_certificate_is_a_clients(authority: pki.Authority, tmp_path: Path) -> None:
+    issued = pki.issue_client(authority, tmp_path, "headend", NOW)
+    pki.renew(authority, issued, now=NOW + timedelta(days=900))  # it has ended
+    made = certificate(issued)
+    assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.CLIENT_AUTH
+    ]
+    assert pki.names_in(issued.certificate) == ("headend",)
+    assert made.not_valid_after_utc == NOW + timedelta(days=900 + pki.LEAF_DAYS)
+
+
+def test_a_certificate_that_was_renewed_by_a_clock_ahead_is_good_today(
+    authority: pki.Authority, tmp_path: Path
+) -> None:
+    # Else the broker would show a whole ward a certificate of tomorrow, and no station would connect.
+    issued = pki.issue_server(authority, tmp_path, "broker", now=NOW)
+    begun = certificate(issued).not_valid_before_utc
+    pki.renew(authority, issued, now=NOW + timedelta(days=3_000))
+    assert certificate(issued).not_valid_before_utc == begun
+
+
+def test_a_clock_behind_shortens_no_certificate(authority: pki.Authority, tmp_path: Path) -> None:
+    issued = pki.issue_server(authority, tmp_path, "broker", now=NOW)
+    before = issued.certificate.read_bytes()
+    with pytest.raises(pki.PkiError, match=r"08/01/2029 sớm hơn hạn đang có 08/01/2029.*clock behind"):
+        pki.renew(authority, issued, now=NOW - timedelta(seconds=1))
+    assert issued.certificate.read_bytes() == before
+
+
+def test_a_renewed_certificate_does_not_outlive_its_authority(authority: pki.Authority, tmp_path: Path) -> None:
+    issued, last = pki.issue_server(authority, tmp_path, "broker", now=NOW), authority.certificate.not_valid_after_utc
+    for _ in range(2):  # the second time nothing is gained, and nothing is lost
+        pki.renew(authority, issued, now=last - timedelta(days=1))
+        assert certificate(issued).not_valid_after_utc == last
+
+
+def test_another_authoritys_certificate_is_not_renewed(authority: pki.Authority, tmp_path: Path) -> None:
+    other = pki.create_authority(tmp_path / "other", "demo", NOW)  # of the same name
+    issued = pki.issue_server(other, tmp_path, "broker", now=NOW)
+    before = issued.certificate.read_bytes()
+    with pytest.raises(pki.PkiError, match="not of this network's authority"):
+        pki.renew(authority, issued, now=NOW + timedelta(days=700))
+    assert issued.certificate.read_bytes() == before

@@ -6,13 +6,14 @@ import queue
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from edge_agent.headend import pki
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
-from edge_agent.headend.session import Arrival, BrokerAddress, LinkUp, Message, Session
+from edge_agent.headend.session import Arrival, BrokerAddress, LinkDown, LinkUp, Message, Session
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.host.hostile_broker import packet, var_int
 
@@ -75,4 +76,21 @@ def test_a_station_whose_messages_are_full_of_properties_keeps_the_centre_from_n
         assert work_s(heartbeat(USER_PROPERTIES, b"")) < AS_LONG * plain
     finally:
         line.close()
+        session.stop()
+
+
+def test_a_certificate_that_was_renewed_is_shown_at_the_next_connection(
+    broker: Mosquitto, authority: pki.Authority, tmp_path: Path
+) -> None:
+    # Of a `watch` that has run for years the first one has ended; stations would have no time until it is restarted.
+    came: queue.Queue[Arrival] = queue.Queue()
+    headend = pki.issue_client(authority, tmp_path / "clients", "headend", datetime.now(UTC) - timedelta(days=900))
+    session = Session(BrokerAddress("localhost", broker.port), authority.path, headend, "headend", came.put)
+    session.start()
+    try:
+        assert isinstance(came.get(timeout=TIMEOUT_S), LinkDown)
+        pki.renew(authority, headend)
+        while not isinstance(came.get(timeout=TIMEOUT_S), LinkUp):
+            pass  # tried once more with the old one
+    finally:
         session.stop()

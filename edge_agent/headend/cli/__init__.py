@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from edge_agent import __version__, terminal
 from edge_agent.headend.cli import (
     books,
+    certificates,
     codes,
     commands,
     conform,
@@ -46,6 +47,7 @@ BROKEN_OFF = (
 
 PARTS = (
     keys,
+    certificates,
     codes,
     trust,
     say,

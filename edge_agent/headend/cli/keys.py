@@ -168,7 +168,7 @@ def _init(args: argparse.Namespace) -> int:
     if AREA.pattern.fullmatch(args.area) is None:
         raise KeyringError(f"--area {args.area}: {AREA_FORM}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
-    _check_hosts(args.host)
+    check_hosts(args.host)
     specs = default_roles(args.area, args.emergency_threshold, tuple(args.source))
     check_unmade(args.dir, made_names(specs, apart=args.apart))
     if args.apart:
@@ -201,7 +201,7 @@ def _init_apart(args: argparse.Namespace, specs: Sequence[RoleSpec]) -> int:
     return 0
 
 
-def _check_hosts(hosts: Sequence[str]) -> None:
+def check_hosts(hosts: Sequence[str]) -> None:
     """As stations read the name of their server: what they cannot call, no certificate need name."""
     for host in hosts:
         if HOST.pattern.fullmatch(host) is None or (":" in host and not _is_address(host)):
@@ -215,7 +215,7 @@ def _is_address(host: str) -> bool:
 
 
 def _print_names(directory: Path) -> None:
-    """None can be added later."""
+    """One more is added by ``certificates renew --host``."""
     names = ", ".join(names_in(directory / "pki" / "broker.pem"))
     print(f"trạm gọi máy chủ bằng một trong các tên / stations call the servers by one of these names: {names}")
 

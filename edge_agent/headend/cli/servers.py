@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
+from edge_agent.headend.cli.certificates import Ends
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import (
     CannotDo,
@@ -26,6 +27,7 @@ from edge_agent.headend.cli.options import (
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.errors import HeadendError, KeyringError
+from edge_agent.headend.files import stamp
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.headend_lock import headend_lock
@@ -34,6 +36,7 @@ from edge_agent.headend.hush import Hush, Hushed
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.ours import Ours
 from edge_agent.headend.registrar import Registrar
+from edge_agent.headend.server_certificates import BROKER, CONTENT
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.headend.telling import for_machines, for_people
 
@@ -58,6 +61,7 @@ def add(tasks: Tasks) -> None:
     add_json(watch)
     broker = add_task(tasks, "broker", _broker, "chạy Mosquitto riêng với chứng thư và quyền đã tạo / a private broker")
     add_dir(broker)
+    add_zone(broker)
     _add_listen(broker, BROKER_LISTENS)
     content = add_task(tasks, "content", _content, "chạy máy chủ HTTPS cho tệp âm thanh / serve signed audio")
     add_dir(content)
@@ -72,6 +76,7 @@ def add(tasks: Tasks) -> None:
     add_dir(enrolment)
     told = "máy chủ MQTT mà trạm sẽ kết nối / where stations shall connect: HOST:PORT"
     enrolment.add_argument("--broker", type=address, required=True, help=told)
+    add_zone(enrolment)
     _add_listen(enrolment, ENROLMENT_LISTENS)
     for server in (watch, broker, content, enrolment):
         server.set_defaults(serves=True)  # Ctrl-C is how it ends
@@ -85,12 +90,15 @@ def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None
 def _watch(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring, keyring_of_manifests = Keyring(args.dir), Keyring(args.dir)  # each for its own thread
+    ends = Ends(args.dir, args.timezone, _log, renews=False)
+    ends.look()  # with one that has ended it does not connect
     with (
         headend_lock(args.dir, alone=False),
         Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=teller(args, keyring)) as headend,
     ):
         due, begun = time.monotonic(), False
         while not headend.ended:
+            ends.look()
             if time.monotonic() >= due:
                 due = time.monotonic() + MANIFESTS_S
                 begun = _renew_manifests(keyring_of_manifests, args.content_dir, anew=not begun) or begun
@@ -132,17 +140,21 @@ def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) 
 def _broker(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
-    known = dict(keyring.stations)
+    known, identity = dict(keyring.stations), keyring.server(BROKER)
+    shown, ends = stamp(identity.certificate), Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
+    ends.look()  # it does not start with one that has ended
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
         _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations")
         trouble = ""
         while broker.runs():
+            ends.look()
             time.sleep(LOOK_S)
             trouble, before = _trouble_with(keyring), trouble
             if trouble not in ("", before):
                 _log(f"{trouble}; vẫn chạy theo danh sách đã đọc / goes on by the list that was read before")
-            if keyring.stations != known:
-                known = dict(keyring.stations)
+            now_shown = stamp(identity.certificate)
+            if keyring.stations != known or now_shown not in (shown, None):
+                known, shown = dict(keyring.stations), now_shown
                 broker.admit(_setup(keyring, args))
         raise BrokerError(f"mosquitto ended: {broker.log_tail()}")
 
@@ -158,7 +170,7 @@ def _trouble_with(keyring: Keyring) -> str:
 
 def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
     areas = {str(station): enrolled.area for station, enrolled in keyring.stations.items()}
-    identity = keyring.server("broker")
+    identity = keyring.server(BROKER)
     authority, revoked = keyring.authority_path, keyring.revoked_path
     return BrokerSetup(args.dir / "broker", authority, identity, areas, host=args.listen.host, revoked=revoked)
 
@@ -166,25 +178,35 @@ def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
 def _content(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
-    directory, identity = args.content_dir or args.dir / "content", keyring.server("content")
+    directory, identity = args.content_dir or args.dir / "content", keyring.server(CONTENT)
 
     def tell(shown: Shown) -> None:
         _log(for_people(shown, utc_now(), args.timezone))
 
     greet = Greeter(args.dir, args.records or args.dir / "records", utc_now, tell).answer if args.welcome else None
-    _serve(args.listen, lambda host, port: ContentServer(directory, identity, host, port, _log, greet), str(directory))
+    ends = Ends(args.dir, args.timezone, _log, (CONTENT,), renews=False)
+
+    def make(host: str, port: int) -> ContentServer:
+        return ContentServer(directory, identity, host, port, _log, greet)
+
+    _serve(args.listen, make, str(directory), ends)
 
 
 def _enrolment(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
-    registrar, identity = Registrar(keyring, args.broker), keyring.server("content")
+    registrar, identity = Registrar(keyring, args.broker), keyring.server(CONTENT)
     told = "đăng ký và gia hạn / enrolment and renewal"
-    _serve(args.listen, lambda host, port: EnrolmentServer(registrar, identity, utc_now, host, port, _log), told)
+    ends = Ends(args.dir, args.timezone, _log, (CONTENT,), renews=True)
+
+    def make(host: str, port: int) -> EnrolmentServer:
+        return EnrolmentServer(registrar, identity, utc_now, host, port, _log)
+
+    _serve(args.listen, make, told, ends)
 
 
-def _serve(listen: BrokerAddress, make: Callable[[str, int], TlsService], what: str) -> NoReturn:
-    """Until the command is told to end."""
+def _serve(listen: BrokerAddress, make: Callable[[str, int], TlsService], what: str, ends: Ends) -> NoReturn:
+    """Until the command is told to end; with the newest certificate."""
     try:
         server = make(listen.host, listen.port)
     except OSError as error:
@@ -192,6 +214,11 @@ def _serve(listen: BrokerAddress, make: Callable[[str, int], TlsService], what: 
     with server:
         _log(f"HTTPS: {listen.host}:{server.port}, {what}")
         while True:
+            ends.look()
+            try:
+                server.see_certificate()
+            except OSError as error:
+                _log(f"chứng thư mới không dùng được, giữ chứng thư cũ / cannot use the new certificate: {error}")
             time.sleep(LOOK_S)
 
 

@@ -1,0 +1,85 @@
+"""Keep the certificates of the network's own servers from ending: which there are, which end soon, and new ones.
+
+Decides when each is due. Stations renew theirs by themselves; on the day on which the broker's ends every station of
+the ward is off the network, however well it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent.core.units import DAY_MS, SECOND_MS, UtcMs
+from edge_agent.headend import pki
+from edge_agent.headend.files import alone
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID
+from edge_agent.headend.pki import Issued
+from edge_agent.identity.certificate import read_certificate
+
+BROKER, CONTENT, AUTHORITY = "broker", "content", "ca"
+OF_SERVERS = BROKER, CONTENT
+OF_CLIENTS = HEADEND_ID, PUBLISHER_ID
+ALL = *OF_SERVERS, *OF_CLIENTS, AUTHORITY
+DUE_MS = pki.LEAF_DAYS // 3 * DAY_MS
+# As stations renew theirs; not by its whole life, which is longer each time.
+SOON_MS = 60 * DAY_MS
+# What was due long ago and is not renewed, somebody must look at: a letter, Tết, and a visit.
+AUTHORITY_SOON_MS = 365 * DAY_MS
+# What follows it is carried to each station by hand.
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One that lies here: by which names its server is believed (none of a client or the authority), until when."""
+
+    name: str
+    issued: Issued
+    hosts: tuple[str, ...]
+    ends: UtcMs
+
+    def is_due(self, now: UtcMs) -> bool:
+        """Whether a new one is wanted."""
+        return self.ends - now < DUE_MS
+
+    def ends_soon(self, now: UtcMs) -> bool:
+        """Whether somebody should know."""
+        return self.ends - now < (AUTHORITY_SOON_MS if self.name == AUTHORITY else SOON_MS)
+
+
+def find(directory: Path, name: str) -> Held | None:
+    """That of this name in the folder of a network, or in what was copied of it; None where it is not there."""
+    issued = _place(directory, name)
+    if not issued.certificate.exists():
+        return None
+    try:
+        found = read_certificate(issued.certificate.read_bytes())
+    except ValueError as error:
+        raise pki.PkiError(
+            f"{issued.certificate}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup"
+        ) from error
+    return Held(name, issued, pki.names_in(issued.certificate) if name in OF_SERVERS else (), found.ends)
+
+
+def renew(directory: Path, name: str, now: UtcMs, hosts: Sequence[str] = ()) -> Held | None:
+    """A new one for that of a server, which names ``hosts`` too, or of a client; None where there is none here."""
+    authority, at = pki.load_authority(directory / "pki"), datetime.fromtimestamp(now / SECOND_MS, UTC)
+    with alone(directory / "pki" / "renewal.lock"):  # of two who add a name at once one would lose the other's
+        one = find(directory, name)
+        if one is not None:
+            pki.renew(authority, one.issued, hosts if name in OF_SERVERS else (), at)
+    return find(directory, name)
+
+
+def renew_due(directory: Path, name: str, now: UtcMs) -> Held | None:
+    """The same in its last third; None where it is not due, or ends with the authority, and nothing is to be gained."""
+    one, authority = find(directory, name), find(directory, AUTHORITY)
+    if one is None or authority is None or not one.is_due(now) or one.ends >= authority.ends:
+        return None
+    return renew(directory, name, now)
+
+
+def _place(directory: Path, name: str) -> Issued:
+    folder = directory / ("clients" if name in OF_CLIENTS else "pki")
+    return Issued(folder / f"{name}.pem", folder / f"{name}.key")
