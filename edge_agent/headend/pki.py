@@ -22,7 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, alone, make_private_directory, write_durably
+from edge_agent.headend.files import (
+    EVERYBODY_READS,
+    OWNER_ONLY,
+    alone,
+    make_private_directory,
+    remove_durably,
+    write_durably,
+)
 from edge_agent.identity.certificate import legible
 
 AUTHORITY_DAYS = 3_650
@@ -32,6 +39,7 @@ LEAF_DAYS = 825
 EARLY_DAYS = 1
 # A box whose clock is some hours behind must still find the new certificate valid.
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
+DAMAGED = "tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup"
 ALWAYS_NAMED = ("localhost", "127.0.0.1")
 
 
@@ -129,7 +137,7 @@ def taken_back(directory: Path) -> dict[int, datetime]:
     try:
         listed = x509.load_pem_x509_crl(path.read_bytes())
     except ValueError as error:
-        raise PkiError(f"{path}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup") from error
+        raise PkiError(f"{path}: {DAMAGED}") from error
     return {one.serial_number: one.revocation_date_utc for one in listed}
 
 
@@ -154,8 +162,9 @@ def issue_server(
 def renew(authority: Authority, issued: Issued, hosts: Sequence[str] = (), now: datetime | None = None) -> None:
     """Put a new certificate in the place of this one: its key, name, purpose and names, and ``hosts``.
 
-    One file changes, so a power cut leaves a pair that fits. The new one begins when the old one did: of a clock that
-    runs ahead it would otherwise be good for nobody until then. Raises PkiError where nothing is to be gained.
+    The key stays, so a power cut leaves a pair that fits; the old certificate is kept beside, to be taken back with
+    it. The new one begins when the old one did: of a clock that runs ahead it would otherwise be good for nobody until
+    then. Raises PkiError where it would end sooner.
     """
     old = _read(issued.certificate)
     begun, ends = old.not_valid_before_utc, old.not_valid_after_utc
@@ -177,7 +186,18 @@ def renew(authority: Authority, issued: Issued, hosts: Sequence[str] = (), now: 
     (purpose,) = old.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     (common,) = old.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     made = _certify(authority, str(common.value), public, purpose, names, (begun, end))
+    write_durably(_before(issued), _every_pem(issued), EVERYBODY_READS)
     write_durably(issued.certificate, made.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
+
+
+def replace(authority: Authority, issued: Issued, now: datetime | None = None) -> None:
+    """A new key and certificate for a client whose key is in other hands; all that the old one had are taken back.
+
+    Those first: who repeats it after it was cut short there comes to the same end, and later nobody knows which.
+    """
+    revoke(authority.path.parent, _parsed(issued.certificate, _every_pem(issued)), now)
+    issue_client(authority, issued.certificate.parent, issued.certificate.stem, now)
+    remove_durably(_before(issued))
 
 
 def names_in(certificate: Path) -> tuple[str, ...]:
@@ -185,12 +205,28 @@ def names_in(certificate: Path) -> tuple[str, ...]:
     return tuple(str(one.value) for one in _named(_read(certificate)))
 
 
+def _before(issued: Issued) -> Path:
+    """Where the certificates are that its key had before this one."""
+    return issued.certificate.with_suffix(".before.pem")
+
+
+def _every_pem(issued: Issued) -> bytes:
+    """All that its key has had, this one the last."""
+    before = _before(issued).read_bytes() if _before(issued).exists() else b""
+    return before + issued.certificate.read_bytes()
+
+
 def _read(path: Path) -> x509.Certificate:
+    (found,) = _parsed(path, path.read_bytes())
+    return found
+
+
+def _parsed(path: Path, pem: bytes) -> list[x509.Certificate]:
     try:
         with legible():
-            return x509.load_pem_x509_certificate(path.read_bytes())
+            return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
-        raise PkiError(f"{path}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup") from error
+        raise PkiError(f"{path}: {DAMAGED}") from error
 
 
 def _named(certificate: x509.Certificate) -> x509.SubjectAlternativeName:

@@ -6,7 +6,7 @@ the ward is off the network, however well it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,20 +56,20 @@ def find(directory: Path, name: str) -> Held | None:
     try:
         found = read_certificate(issued.certificate.read_bytes())
     except ValueError as error:
-        raise pki.PkiError(
-            f"{issued.certificate}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup"
-        ) from error
+        raise pki.PkiError(f"{issued.certificate}: {pki.DAMAGED}") from error
     return Held(name, issued, pki.names_in(issued.certificate) if name in OF_SERVERS else (), found.ends)
 
 
 def renew(directory: Path, name: str, now: UtcMs, hosts: Sequence[str] = ()) -> Held | None:
     """A new one for that of a server, which names ``hosts`` too, or of a client; None where there is none here."""
-    authority, at = pki.load_authority(directory / "pki"), datetime.fromtimestamp(now / SECOND_MS, UTC)
-    with alone(directory / "pki" / "renewal.lock"):  # of two who add a name at once one would lose the other's
-        one = find(directory, name)
-        if one is not None:
-            pki.renew(authority, one.issued, hosts if name in OF_SERVERS else (), at)
-    return find(directory, name)
+    named = hosts if name in OF_SERVERS else ()
+    return _anew(directory, name, lambda authority, issued: pki.renew(authority, issued, named, _date(now)))
+
+
+def replace(directory: Path, name: str, now: UtcMs) -> Held | None:
+    """For a client whose key is in other hands: another key. The old one connects no more; None where there is none."""
+    assert name in OF_CLIENTS, "stations believe whatever key the authority has signed for a server's name"
+    return _anew(directory, name, lambda authority, issued: pki.replace(authority, issued, _date(now)))
 
 
 def renew_due(directory: Path, name: str, now: UtcMs) -> Held | None:
@@ -78,6 +78,19 @@ def renew_due(directory: Path, name: str, now: UtcMs) -> Held | None:
     if one is None or authority is None or not one.is_due(now) or one.ends >= authority.ends:
         return None
     return renew(directory, name, now)
+
+
+def _anew(directory: Path, name: str, do: Callable[[pki.Authority, Issued], None]) -> Held | None:
+    authority = pki.load_authority(directory / "pki")
+    with alone(directory / "pki" / "renewal.lock"):  # of two who add a name at once one would lose the other's
+        one = find(directory, name)
+        if one is not None:
+            do(authority, one.issued)
+    return find(directory, name)
+
+
+def _date(now: UtcMs) -> datetime:
+    return datetime.fromtimestamp(now / SECOND_MS, UTC)
 
 
 def _place(directory: Path, name: str) -> Issued:

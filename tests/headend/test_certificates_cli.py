@@ -20,7 +20,7 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.server_certificates import BROKER, CONTENT
 from tests.headend.fake_station import AREA, NOW
-from tests.headend.mqtt_client import TIMEOUT_S
+from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -202,6 +202,55 @@ def test_a_broker_whose_certificate_has_ended_says_so_and_enrolment_has_renewed_
     assert "còn 824 ngày" in enrolment.line_with("renewed: broker")
     _, port = run_broker(ward, started)
     assert "mqtt.example.vn" in names_shown(ward, port, as_client=True)
+
+
+def is_taken_back(ward: Path, identity: Path, port: int) -> bool:
+    """Whether the broker says so to whoever shows this; TLS 1.3 tells a client when it reads."""
+    tls = ssl.create_default_context(cafile=ward / "pki" / "ca.pem")
+    tls.load_cert_chain(identity.with_suffix(".pem"), identity.with_suffix(".key"))
+    with socket.create_connection(("localhost", port), TIMEOUT_S) as plain:
+        line = tls.wrap_socket(plain, server_hostname="localhost")
+        line.settimeout(1)
+        try:
+            line.recv(1)
+        except TimeoutError:
+            return False  # it waits for a greeting
+        except ssl.SSLError as error:
+            return "revoked" in str(error)
+        return False
+
+
+@pytest.mark.host
+def test_a_thief_of_the_operators_tls_key_is_cut_off_when_it_is_replaced_and_stays_out(
+    ward: Path, tmp_path: Path, started: list[Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, port = run_broker(ward, started)
+    authority, stolen, own = ward / "pki" / "ca.pem", tmp_path / "publisher", ward / "clients" / "publisher"
+    for suffix in (".pem", ".key"):
+        shutil.copy(own.with_suffix(suffix), stolen.with_suffix(suffix))
+    said(capsys, "renew", "--dir", str(ward))  # what he has copied is good all the same
+    thief = Client(authority, pki.Issued(stolen.with_suffix(".pem"), stolen.with_suffix(".key")), port, "publisher")
+    lines, _ = said(capsys, "replace", "publisher", "--dir", str(ward))
+    assert lines[0].startswith("đã thay khóa / replaced: publisher (")
+    until = time.monotonic() + TIMEOUT_S
+    while not is_taken_back(ward, stolen, port):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert thief.mqtt.is_connected()
+    officer = Client(authority, pki.Issued(own.with_suffix(".pem"), own.with_suffix(".key")), port, "publisher")
+    assert officer.connack == "Success"
+    while thief.mqtt.is_connected():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert officer.publish(f"loa/1/area/{AREA}/job", b"") == "No matching subscribers", "it is taken, and he is in"
+    officer.close()
+    thief.close()
+
+
+def test_a_servers_key_cannot_be_replaced_that_way(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["certificates", "replace", "broker", "--dir", str(ward)])
+    assert "invalid choice: 'broker'" in capsys.readouterr().err
 
 
 @pytest.mark.host

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from edge_agent.core.units import DAY_MS, SECOND_MS, UtcMs
 from edge_agent.headend import pki
@@ -19,6 +21,7 @@ from edge_agent.headend.server_certificates import (
     find,
     renew,
     renew_due,
+    replace,
 )
 
 MADE = datetime(2026, 10, 6, 3, 0, tzinfo=UTC)
@@ -123,3 +126,51 @@ def test_a_damaged_certificate_is_named_and_stays_as_it_is(network: Path) -> Non
         with pytest.raises(pki.PkiError, match=rf"{broken}.*is damaged; restore it"):
             do()
     assert broken.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", OF_CLIENTS)
+def test_with_a_clients_key_all_that_it_ever_had_is_taken_back(network: Path, name: str) -> None:
+    # Its thief has copied the certificate of that day, which a renewal leaves good until its end.
+    file = network / "clients" / f"{name}.pem"
+    had = [serial(file)]
+    for number in (300, 600):
+        renew(network, name, day(number))
+        had.append(serial(file))
+    key = file.with_suffix(".key").read_bytes()
+    new = replace(network, name, day(700))
+    assert new is not None
+    assert new.ends == day(700 + pki.LEAF_DAYS)
+    assert set(had) == set(pki.taken_back(network / "pki"))
+    assert serial(file) not in had
+    assert file.with_suffix(".key").read_bytes() != key
+    renew(network, name, day(1_000))
+    replace(network, name, day(1_001))
+    assert len(pki.taken_back(network / "pki")) == 5  # the first three have nothing to do with this key
+
+
+@pytest.mark.parametrize("cut_at", [1, 2, 3])
+def test_a_replacement_that_was_cut_short_is_repeated_and_takes_the_old_one_back(
+    network: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
+) -> None:
+    old, wrote = serial(network / "clients" / "publisher.pem"), []
+    really = pki.write_durably
+
+    def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+        wrote.append(path.name)
+        if len(wrote) == cut_at:
+            raise KeyboardInterrupt
+        really(path, content, mode)
+
+    monkeypatch.setattr(pki, "write_durably", write)
+    with pytest.raises(KeyboardInterrupt):
+        replace(network, "publisher", day(1))
+    assert wrote == ["crl.pem", "publisher.key", "publisher.pem"][:cut_at]
+    replace(network, "publisher", day(1))
+    assert old in pki.taken_back(network / "pki")
+    identity = network / "clients" / "publisher.pem", network / "clients" / "publisher.key"
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(*identity)
+    assert serial(identity[0]) not in pki.taken_back(network / "pki")
+
+
+def serial(file: Path) -> int:
+    return x509.load_pem_x509_certificate(file.read_bytes()).serial_number

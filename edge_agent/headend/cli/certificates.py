@@ -1,4 +1,4 @@
-"""``certificates list``, ``renew``: those of the network's own servers. And what a server that runs on says of its own.
+"""``certificates list``, ``renew``, ``replace``: those of the network's servers; and what a server says of its own.
 
 Decides how often that is said, and which command renews them by itself: ``enrolment``, which renews stations' too.
 """
@@ -29,6 +29,7 @@ from edge_agent.headend.server_certificates import (
     find,
     renew,
     renew_due,
+    replace,
 )
 from edge_agent.headend.words import day_and_hour
 
@@ -51,6 +52,13 @@ Khóa giữ nguyên: trạm không phải làm gì. `broker`, `content`, `enrolm
 The key stays, so stations need not know. Commands that run take the new one by themselves; where `content` runs on
 another host copy pki/content.pem there. `enrolment` renews by itself after two thirds of their life."""
 
+REPLACE_MORE = """\
+`broker` đang chạy không nhận khóa cũ nữa sau vài giây. Ai đang kết nối bằng khóa cũ bị ngắt khi khóa mới kết nối: với
+`headend` thì chạy lại `watch`, với `publisher` thì `publish` lại một lệnh đã gửi. Máy khác có bản sao: chép lại
+clients/TÊN.pem và .key.
+A broker that runs refuses the old key within seconds. Who is connected by it is cut off when the new one connects:
+start `watch` anew; `publish` anything again. Copy clients/NAME.pem and .key to other machines that had them."""
+
 
 def add(tasks: Tasks) -> None:
     """Add the commands."""
@@ -65,7 +73,10 @@ def add(tasks: Tasks) -> None:
         default=[],
         help="thêm tên hoặc địa chỉ máy chủ; dùng nhiều lần được / one more name or address, repeatable",
     )
-    for part in (listing, renewing):
+    words = "khóa bị lộ: khóa mới, thu hồi chứng thư cũ / a key that is out: another one, the old one connects no more"
+    replacing = add_task(of_certificates, "replace", _replace, words, REPLACE_MORE)
+    replacing.add_argument("name", choices=OF_CLIENTS, help="của `watch`, hay của `publish`, `order` / whose")
+    for part in (listing, renewing, replacing):
         add_dir(part)
         add_zone(part)
 
@@ -78,6 +89,10 @@ def _renew(args: argparse.Namespace) -> int:
     check_hosts(args.host)
     told = "đã gia hạn / renewed: "
     return _each(args, (*OF_SERVERS, *OF_CLIENTS), told, lambda name, now: renew(args.dir, name, now, args.host))
+
+
+def _replace(args: argparse.Namespace) -> int:
+    return _each(args, (args.name,), "đã thay khóa / replaced: ", lambda name, now: replace(args.dir, name, now))
 
 
 def _each(args: argparse.Namespace, names: Sequence[str], told: str, do: Callable[[str, UtcMs], Held | None]) -> int:

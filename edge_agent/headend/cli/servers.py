@@ -27,7 +27,7 @@ from edge_agent.headend.cli.options import (
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.errors import HeadendError, KeyringError
-from edge_agent.headend.files import stamp
+from edge_agent.headend.files import Stamp, stamp
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.headend_lock import headend_lock
@@ -140,8 +140,8 @@ def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) 
 def _broker(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
-    known, identity = dict(keyring.stations), keyring.server(BROKER)
-    shown, ends = stamp(identity.certificate), Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
+    known, stamps = dict(keyring.stations), _stamps(keyring)
+    ends = Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
     ends.look()  # it does not start with one that has ended
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
         _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations")
@@ -152,11 +152,15 @@ def _broker(args: argparse.Namespace) -> int:
             trouble, before = _trouble_with(keyring), trouble
             if trouble not in ("", before):
                 _log(f"{trouble}; vẫn chạy theo danh sách đã đọc / goes on by the list that was read before")
-            now_shown = stamp(identity.certificate)
-            if keyring.stations != known or now_shown not in (shown, None):
-                known, shown = dict(keyring.stations), now_shown
+            if (keyring.stations, _stamps(keyring)) != (known, stamps):
+                known, stamps = dict(keyring.stations), _stamps(keyring)
                 broker.admit(_setup(keyring, args))
         raise BrokerError(f"mosquitto ended: {broker.log_tail()}")
+
+
+def _stamps(keyring: Keyring) -> tuple[Stamp | None, ...]:
+    """Of what the broker reads beside the stations: its certificate, and those that are good no more."""
+    return tuple(stamp(path) for path in (keyring.server(BROKER).certificate, keyring.revoked_path))
 
 
 def _trouble_with(keyring: Keyring) -> str:
