@@ -103,7 +103,7 @@ class StationLog:
             _cut_torn_end(path)
         self._left = _stamp(path)
         for number, record in enumerate(read_lines(path), 1):
-            if self._fault([record]):
+            if _fault([record], self._end(record)):
                 raise LogbookError(f"{path}:{number}: the chain is broken here; restore the file, or move it away")
             self._remember(record)
 
@@ -140,11 +140,14 @@ class StationLog:
             held = self.hash_at(record.epoch, record.seq)
             if held is not None and held != record.hash:
                 return self._refuse(BatchDoubt.REWRITTEN, f"record {record.seq} is held with another hash", batch)
+        # What is held among the new ones too: the day's bytes and the proof both go by the record that comes last.
+        if fault := _fault(batch.records, _before(batch.records[0])):
+            return self._refuse(*fault, batch)
         new = [record for record in batch.records if self.hash_at(record.epoch, record.seq) is None]
         if new and new[0].seq == 1 and new[0].prev != GENESIS:
             # Only here: what an earlier version took is in the file, and no reason to take nothing more.
             return self._refuse(BatchDoubt.BROKEN, "record 1: it names a record before it", batch)
-        if fault := self._fault(new):
+        if new and (fault := _fault(new, self._end(new[0]))):
             return self._refuse(*fault, batch)
         if new:
             self._append(b"".join(line_of(record) for record in new))
@@ -171,24 +174,31 @@ class StationLog:
         held = self.cursor(batch.epoch)
         return NotTaken(doubt, detail, held if held.epoch == batch.epoch else NO_CURSOR)
 
-    def _fault(self, records: Sequence[StoredRecord]) -> tuple[BatchDoubt, str] | None:
-        if not records:
-            return None
-        chain = self._chains.get(records[0].epoch)
+    def _end(self, record: StoredRecord) -> ChainPoint:
+        """Where the chain ends that the record is of."""
+        chain = self._chains.get(record.epoch)
         # A chain that is new to us may begin anywhere: its earlier records were acknowledged to another headend.
-        start = chain.head() if chain else ChainPoint(records[0].seq - 1, records[0].prev)
-        fault = verify_chain(records, start)
-        if fault is None:
-            return None
-        if fault.damage is Damage.CUT:
-            return BatchDoubt.GAP, f"record {fault.seq} is missing"
-        return BatchDoubt.BROKEN, f"record {fault.seq}: {fault.damage}"
+        return chain.head() if chain else _before(record)
 
     def _remember(self, record: StoredRecord) -> None:
-        before = ChainPoint(record.seq - 1, record.prev)
-        self._chains.setdefault(record.epoch, _Chain(before)).hashes.append(record.hash)
+        self._chains.setdefault(record.epoch, _Chain(_before(record))).hashes.append(record.hash)
         if record.epoch:  # in a welcome the empty name says that nothing is held
             self._newest = record.epoch
+
+
+def _before(record: StoredRecord) -> ChainPoint:
+    """The place that it follows, by its own word."""
+    return ChainPoint(record.seq - 1, record.prev)
+
+
+def _fault(records: Sequence[StoredRecord], start: ChainPoint) -> tuple[BatchDoubt, str] | None:
+    """Why they are no chain that goes on from ``start``."""
+    fault = verify_chain(records, start)
+    if fault is None:
+        return None
+    if fault.damage is Damage.CUT:
+        return BatchDoubt.GAP, f"record {fault.seq} is missing"
+    return BatchDoubt.BROKEN, f"record {fault.seq}: {fault.damage}"
 
 
 class Logbook:

@@ -210,6 +210,32 @@ def test_a_station_that_says_more_records_than_any_honest_one_is_told_of_once_an
     assert len(Logbook(tmp_path / "records").records("tram-08")) == 11
 
 
+def test_a_batch_whose_last_record_is_held_already_is_one_of_the_day_as_well(
+    keyring: Keyring, station: FakeStation, tmp_path: Path
+) -> None:
+    """Whoever has the station's key may put the old one behind the new ones: that batch seems to bring nothing."""
+    station.play(*[RECORD] * 40)
+    desk = Desk(keyring, Logbook(tmp_path / "records"), Allowance(1))
+    assert desk.take(*station.log(1, 1), NOW)[1]
+    for number in range(2, 41):
+        desk.take(*station.batch([station.records[number - 1], station.records[0]]), NOW)
+    assert len(Logbook(tmp_path / "records").records("tram-01")) == 1
+
+
+def test_no_record_is_acknowledged_that_the_stations_signature_does_not_reach(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    """An honest headend would look to the auditor as if it had written what the station has sent."""
+    station.play(RECORD, RECORD)
+    desk.take(*station.log(1, 1), NOW)
+    noted, replies = desk.take(*station.batch(station.records[::-1]), NOW)
+    assert ([type(one) for one in noted], replies) == ([LogTrouble], [])
+    desk.take(*station.log(2, 2), NOW)
+    whose = Whose("demo", keyring.stations[StationId("tram-01")], keyring.every_ack_key)
+    records, proof = ((tmp_path / "records" / f"tram-01.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    assert verify(records, proof, whose).finding is None
+
+
 def another_box(keyring: Keyring) -> FakeStation:
     """Takes the station's place, as the process that enrols notes it; this one is not told."""
     box = FakeStation(new_signer(), boot_id="boot-9")
