@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
-from edge_agent.headend.outbox import Outbox, OutboxError
+from edge_agent.headend.outbox import Outbox, OutboxError, Written
 from edge_agent.headend.signing import read_order
 
 Handed = Callable[[], None]
@@ -36,10 +36,12 @@ def noted(
     was signed before others. Books that cannot be written keep no order from going out. Raises OutboxError behind it.
     """
     taken = False
-    is_new, trouble = _kept(outbox, envelope, now)
+    new, trouble = _kept(outbox, envelope, now)
 
     def handed() -> None:
-        nonlocal taken
+        nonlocal taken, trouble
+        if not taken and trouble is None:
+            trouble = _went_out(outbox, envelope)
         taken = True
 
     try:
@@ -47,15 +49,23 @@ def noted(
             renew()
         yield handed
     finally:
-        if is_new and not taken:
-            outbox.forget(envelope)
+        if new is not None and not taken:
+            outbox.forget(envelope, new)
         renew()
     if trouble is not None:
         raise trouble
 
 
-def _kept(outbox: Outbox, envelope: bytes, now: UtcMs) -> tuple[bool, OutboxError | None]:
+def _kept(outbox: Outbox, envelope: bytes, now: UtcMs) -> tuple[Written | None, OutboxError | None]:
     try:
         return outbox.keep(envelope, now), None
     except OutboxError as error:
-        return False, error
+        return None, error
+
+
+def _went_out(outbox: Outbox, envelope: bytes) -> OutboxError | None:
+    try:
+        outbox.went_out(envelope)
+    except OutboxError as error:
+        return error
+    return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
@@ -20,6 +21,8 @@ from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.signing import SigningError, digest_of, read_order
 from edge_agent.trust.fields import NAME
 
+Written: TypeAlias = tuple[int, int]
+"""By which a file is known that nobody has written since: its number, and when it was written."""
 KEPT_AFTER_MS = DAY_MS
 # A lock holds for hours after its command has lapsed, and is taken back by its id.
 OVER = "over"
@@ -35,8 +38,8 @@ class Outbox:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def keep(self, envelope: bytes, now: UtcMs) -> bool:
-        """Remember an order that goes out now, and put aside those that nobody obeys any more; whether it is new here.
+    def keep(self, envelope: bytes, now: UtcMs) -> Written | None:
+        """Remember an order that goes out now, and put aside those that nobody obeys any more; None: it was here.
 
         Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
         """
@@ -45,13 +48,23 @@ class Outbox:
             self.check(envelope, now)
             is_new = _read(self._lies_at(order_id, now)) is None
             self._put_aside(now)
-            write_durably(self._place(order_id), envelope, EVERYBODY_READS)
-        return is_new
+            path = self._place(order_id)
+            if _kept(path) != envelope:
+                write_durably(path, envelope, EVERYBODY_READS)
+            return _written(path) if is_new else None
 
-    def forget(self, envelope: bytes) -> None:
-        """Of an order that was new here, and has reached nobody."""
+    def went_out(self, envelope: bytes) -> None:
+        """A broker has it: whoever hands it over at another terminal, and fails, must not forget it any more."""
         with self._alone():
-            self._place(_id_of(envelope)).unlink(missing_ok=True)
+            path = self._place(_id_of(envelope))
+            write_durably(path, _kept(path) or envelope, EVERYBODY_READS)
+
+    def forget(self, envelope: bytes, written: Written) -> None:
+        """Of an order that was new here, and has reached nobody, at no other terminal either."""
+        with self._alone():
+            path = self._place(_id_of(envelope))
+            if path.exists() and _written(path) == written:
+                path.unlink()
 
     def check(self, envelope: bytes, now: UtcMs) -> None:
         """Raises OutboxError where another order has its id. The same one may come with more signatures."""
@@ -114,6 +127,11 @@ class Outbox:
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).exists()
+
+
+def _written(path: Path) -> Written:
+    seen = path.stat()
+    return seen.st_ino, seen.st_mtime_ns
 
 
 def _end_of(aside: Path) -> int:

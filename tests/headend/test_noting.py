@@ -159,6 +159,34 @@ def test_what_was_published_before_stays_in_force_where_sending_it_again_fails(w
     assert ward.listed() == {"ban-tin-1"}
 
 
+def test_what_another_terminal_has_sent_meanwhile_stays_in_force_where_this_one_fails(ward: Ward) -> None:
+    """The first one waits half a minute for a broker that it cannot reach, and whoever sits there opens a second."""
+    envelope, outbox = ward.bulletin.read_bytes(), Outbox(ward.place / "orders")
+    with contextlib.suppress(PublishError), noted(ward.keyring, outbox, envelope, utc_now(), ward.renew):
+        assert ward.publish(Broker(9, AssertionError())) == 0
+        raise PublishError("no broker")
+    assert ward.listed() == {"ban-tin-1"}
+
+
+def test_what_this_terminal_sends_while_another_one_fails_is_in_force(ward: Ward) -> None:
+    envelope, outbox = ward.bulletin.read_bytes(), Outbox(ward.place / "orders")
+    first = noted(ward.keyring, outbox, envelope, utc_now(), ward.renew)
+    first.__enter__()
+    with noted(ward.keyring, outbox, envelope, utc_now(), ward.renew) as handed:
+        with contextlib.suppress(PublishError):
+            first.__exit__(PublishError, PublishError("no broker"), None)
+        handed()
+    assert ward.listed() == {"ban-tin-1"}
+
+
+def test_what_two_terminals_have_sent_to_nobody_is_not_in_force(ward: Ward) -> None:
+    envelope, outbox = ward.bulletin.read_bytes(), Outbox(ward.place / "orders")
+    with contextlib.suppress(PublishError), noted(ward.keyring, outbox, envelope, utc_now(), ward.renew):
+        assert ward.publish(Broker(0, PublishError("no broker"))) == 1
+        raise PublishError("no broker")
+    assert ward.listed() == set()
+
+
 def test_a_manifest_that_another_terminal_makes_meanwhile_lists_it_already(ward: Ward) -> None:
     envelope, outbox = ward.bulletin.read_bytes(), Outbox(ward.place / "orders")
     with noted(ward.keyring, outbox, envelope, utc_now(), ward.renew) as handed:

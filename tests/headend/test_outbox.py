@@ -86,7 +86,7 @@ def test_of_two_orders_that_go_out_at_once_both_stand_in_the_books(tmp_path: Pat
 
     def publish(job_id: str) -> None:
         both.wait()
-        kept.append(Outbox(tmp_path / "orders").keep(signed_job(job_id=job_id), later))
+        kept.append(Outbox(tmp_path / "orders").keep(signed_job(job_id=job_id), later) is not None)
 
     clerks = [threading.Thread(target=publish, args=(job_id,)) for job_id in ("job-1", "job-2")]
     for clerk in clerks:
