@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
@@ -157,6 +157,21 @@ def test_the_list_of_what_is_taken_back_is_good_as_long_as_its_authority(authori
 
 def taken_back(folder: Path) -> set[int]:
     return {one.serial_number for one in x509.load_pem_x509_crl(pki.revocations(folder).read_bytes())}
+
+
+def test_a_list_that_was_written_by_a_clock_ahead_turns_no_station_away_when_the_time_is_right(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PC that keeps local time is seven hours ahead until NTP has set it: brokers refuse a list of after now."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return cls(2026, 10, 6, 10, 0, tzinfo=tz)
+
+    monkeypatch.setattr(pki, "datetime", Ahead)
+    listed = x509.load_pem_x509_crl(pki.revocations(tmp_path / "pki").read_bytes())
+    assert listed.last_update_utc <= NOW
 
 
 def test_who_begins_an_empty_list_loses_nothing_that_somebody_takes_back_meanwhile(
