@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from edge_agent.core.effects import Verdict
 from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.headend.cli import draft_examples, main
+from edge_agent.headend import pki
+from edge_agent.headend.broker import BrokerSetup
+from edge_agent.headend.cli import draft_examples, main, servers
 from edge_agent.headend.given import heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
@@ -316,6 +321,70 @@ def test_a_list_of_stations_that_somebody_has_spoiled_is_told_once_and_ends_no_b
     assert client.publish(*FakeStation(load_signer(folder.sign)).hello()) != "Not authorized"
     client.close()
     assert broker.end() == 0
+
+
+class Followed:
+    """Stands for Mosquitto: at each look of ``broker`` one thing happens, and behind the last one it has died."""
+
+    port = 8883
+
+    def __init__(self, *steps: Callable[[], object], full: bool = False) -> None:
+        self.admitted: list[BrokerSetup] = []
+        self._steps, self._full = iter(steps), full
+
+    def __call__(self, _setup: BrokerSetup, _port: int) -> Followed:
+        return self
+
+    def runs(self) -> bool:
+        step = next(self._steps, None)
+        if step is not None:
+            step()
+        return step is not None
+
+    def admit(self, setup: BrokerSetup) -> None:
+        full, self._full = self._full, False
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "broker/acl")
+        self.admitted.append(setup)
+
+    def log_tail(self) -> str:
+        return ""
+
+    def __enter__(self) -> Followed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def follow(ward: Path, broker: Followed, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(servers, "Mosquitto", broker)
+    monkeypatch.setattr(servers, "LOOK_S", 0)
+    monkeypatch.setattr(servers, "end_at_sigterm", lambda: None)
+    return main(["broker", "--dir", str(ward)])
+
+
+def nothing() -> None:
+    """Time goes by."""
+
+
+def test_a_certificate_that_is_taken_back_is_told_to_the_broker_although_no_station_is_another_one(
+    ward: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that keeps its signing key and has another TLS key now: what the old one opens ends (protocol, 16.4)."""
+    old = load_pem_x509_certificate(Keyring(ward).folder("tram-01").tls.certificate.read_bytes())
+    broker = Followed(nothing, lambda: pki.revoke(ward / "pki", [old]), nothing, nothing)
+    assert follow(ward, broker, monkeypatch) == 1
+    assert len(broker.admitted) == 1
+
+
+def test_a_disk_that_is_full_when_a_station_is_enrolled_ends_no_broker_and_admits_it_later(
+    ward: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = Followed(nothing, lambda: Keyring(ward).enrol("tram-07", AREA), nothing, nothing, full=True)
+    assert follow(ward, broker, monkeypatch) == 1
+    assert "tram-07" in broker.admitted[0].stations
+    assert capsys.readouterr().err.count("broker/acl") == 1
 
 
 @pytest.mark.host

@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
 from edge_agent.headend.cli.certificates import Ends
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
@@ -25,8 +25,9 @@ from edge_agent.headend.cli.options import (
     end_at_sigterm,
 )
 from edge_agent.headend.content import ContentServer
+from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.enrolment_server import EnrolmentServer
-from edge_agent.headend.errors import HeadendError, KeyringError
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import Stamp, stamp
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
@@ -47,6 +48,8 @@ MANIFESTS_S = 60
 BROKER_LISTENS = BrokerAddress("127.0.0.1", 8883)
 CONTENT_LISTENS = BrokerAddress("127.0.0.1", 8443)
 ENROLMENT_LISTENS = BrokerAddress("127.0.0.1", 8444)
+Known: TypeAlias = tuple[dict[StationId, Enrolled], tuple[Stamp | None, ...]]
+"""What a broker was told: the stations; and when its certificate and the list of revoked ones were written."""
 
 
 def add(tasks: Tasks) -> None:
@@ -139,37 +142,37 @@ def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) 
 
 def _broker(args: argparse.Namespace) -> int:
     end_at_sigterm()
-    keyring = Keyring(args.dir)
-    known, stamps = dict(keyring.stations), _stamps(keyring)
-    ends = Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
+    keyring, ends = Keyring(args.dir), Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
+    known, trouble = _known(keyring), ""
     ends.look()  # it does not start with one that has ended
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
-        _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations")
-        trouble = ""
+        _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(keyring.stations)} trạm / stations")
         while broker.runs():
             ends.look()
             time.sleep(LOOK_S)
-            trouble, before = _trouble_with(keyring), trouble
+            before = trouble
+            known, trouble = _admitted(broker, keyring, args, known)
             if trouble not in ("", before):
                 _log(f"{trouble}; vẫn chạy theo danh sách đã đọc / goes on by the list that was read before")
-            if (keyring.stations, _stamps(keyring)) != (known, stamps):
-                known, stamps = dict(keyring.stations), _stamps(keyring)
-                broker.admit(_setup(keyring, args))
         raise BrokerError(f"mosquitto ended: {broker.log_tail()}")
 
 
-def _stamps(keyring: Keyring) -> tuple[Stamp | None, ...]:
-    """Of what the broker reads beside the stations: its certificate, and those that are good no more."""
-    return tuple(stamp(path) for path in (keyring.server(BROKER).certificate, keyring.revoked_path))
+def _known(keyring: Keyring) -> Known:
+    read = keyring.server(BROKER).certificate, keyring.revoked_path
+    return dict(keyring.stations), tuple(stamp(path) for path in read)
 
 
-def _trouble_with(keyring: Keyring) -> str:
-    """What somebody has spoiled since: a slip of an editor must not take the broker from a whole ward."""
+def _admitted(broker: Mosquitto, keyring: Keyring, args: argparse.Namespace, known: Known) -> tuple[Known, str]:
+    """What the broker goes by now, and what is wrong: a slip of an editor, or a disk that is full for an hour, must not
+    take it from a whole ward."""
     try:
         keyring.see()
-    except KeyringError as error:
-        return str(error)
-    return ""
+        now = _known(keyring)
+        if now != known:
+            broker.admit(_setup(keyring, args))
+    except (HeadendError, OSError) as error:
+        return known, str(error)
+    return now, ""
 
 
 def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
