@@ -31,6 +31,7 @@ from edge_agent.headend.manifests import (
     Made,
     Published,
     addressed_by,
+    can_be_withdrawn,
     listed_trust,
     make,
     manifest_of,
@@ -79,7 +80,9 @@ def can_sign(keyring: Keyring) -> bool:
 
 
 def is_covered(keyring: Keyring, order: Given) -> bool:
-    """Whether a manifest that was given out knows of an order's serial: it was signed early, and is published late."""
+    """Whether a manifest that was given out withdraws it by its serial: it was signed early, and is published late."""
+    if not can_be_withdrawn(order):
+        return False  # no stop and no warning waits for manifests, nor for a file that nobody can read
     heading = heading_of(order)
     memory = _remembered(keyring.directory / "manifests.json", UtcMs(0))
     scopes = [one for scope, one in memory.scopes.items() if addressed_by(scope, order)]

@@ -72,6 +72,11 @@ def addressed_by(scope: str, order: Given) -> bool:
     return scope in {*map(area_scope, audience.areas), *map(station_scope, audience.stations)}
 
 
+def can_be_withdrawn(order: Given) -> bool:
+    """Whether stations end it by a manifest that does not list it (protocol, 17.6)."""
+    return isinstance(order, Timetable) or (isinstance(order, Job) and not _warns(order))
+
+
 def last_serials(orders: Iterable[Published], before: Mapping[str, int]) -> dict[str, int]:
     """The last serial of each issuer among what was ever published in a scope."""
     upto = dict(before)

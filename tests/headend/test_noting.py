@@ -227,3 +227,13 @@ def test_books_that_cannot_be_written_keep_no_stop_from_going_out(
     shown = capsys.readouterr()
     assert "taken by the broker" in shown.out
     assert "orders: không ghi được sổ lệnh đã gửi" in shown.err
+
+
+def test_manifests_that_nobody_can_read_keep_no_stop_from_going_out(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ward.place / "manifests.json").write_text("{")
+    assert ward.all_stop(Broker(9, AssertionError())) == 1
+    shown = capsys.readouterr()
+    assert "taken by the broker" in shown.out
+    assert "manifests.json: " in shown.err
