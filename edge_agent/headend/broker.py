@@ -36,6 +36,9 @@ START_S = 20
 STOP_S = 10
 # Generous: only there so that nothing hangs for ever.
 PORT_ATTEMPTS = 5
+LOG_BYTES_MAX = 16 * 1024 * 1024
+# Anybody may knock, and each time a line of 114 bytes is written (measured): ten a second are 100 MB a day, on the disk
+# that holds the records. Two of these are kept; who asks why the broker ended needs the last lines.
 LOG_LINES = 8
 # An OpenSSL failure takes five lines after the one that names the file.
 SEARCHED = "/usr/sbin:/usr/local/sbin"
@@ -85,7 +88,7 @@ def configuration(setup: BrokerSetup, port: int) -> str:
         "persistence true",
         f"persistence_location {setup.directory}/",
         f"autosave_interval {AUTOSAVE_S}",
-        f"log_dest file {setup.directory / 'mosquitto.log'}",
+        f"log_dest file {_log_path(setup)}",
         "log_type error",
         "log_type warning",
         "log_type notice",
@@ -135,6 +138,10 @@ def _acl_path(setup: BrokerSetup) -> Path:
     return setup.directory / "acl"
 
 
+def _log_path(setup: BrokerSetup) -> Path:
+    return setup.directory / "mosquitto.log"
+
+
 class Mosquitto:
     """A private broker as a child process; a context manager. ``port`` 0 takes a free one at the first start."""
 
@@ -181,8 +188,14 @@ class Mosquitto:
         """Take a changed list of stations into the running broker; nobody is disconnected."""
         self.setup = setup
         self._write_files(self.port)
-        if self._child is not None:
-            self._child.send_signal(signal.SIGHUP)
+        self._reload()
+
+    def keep_log_short(self) -> None:
+        """Have it begin another log where this one has grown too long; the one before stays."""
+        log = _log_path(self.setup)
+        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_name(f"{log.name}.1"))
+            self._reload()
 
     def __enter__(self) -> Mosquitto:
         self.start()
@@ -190,6 +203,10 @@ class Mosquitto:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    def _reload(self) -> None:
+        if self._child is not None:
+            self._child.send_signal(signal.SIGHUP)
 
     def _run(self, port: int) -> bool:
         config = self._write_files(port)
@@ -239,7 +256,7 @@ class Mosquitto:
     def log_tail(self) -> str:
         """The end of its own log, for whoever has to find out why it does not run."""
         try:
-            return " | ".join((self.setup.directory / "mosquitto.log").read_text().splitlines()[-LOG_LINES:])
+            return " | ".join(_log_path(self.setup).read_text().splitlines()[-LOG_LINES:])
         except OSError:
             return "it left no log; is the package complete?"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_agent.headend import broker as setting_up
 from edge_agent.headend import pki
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
 from tests.headend.mqtt_client import Client
@@ -157,6 +158,22 @@ def test_a_new_station_is_admitted_without_a_restart(broker: Mosquitto, connect:
     while connect("tram-03").publish("loa/1/u/tram-03/hello", b"new") != "Success":
         pass  # the broker reads its list when it gets to the signal
     assert headend.next() == ("loa/1/u/tram-03/hello", b"new")
+
+
+def test_whoever_knocks_without_end_fills_no_disk_with_the_brokers_log(
+    broker: Mosquitto, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, most = broker.setup.directory / "mosquitto.log", 2_000
+    monkeypatch.setattr(setting_up, "LOG_BYTES_MAX", most)
+    while log.stat().st_size <= most:
+        with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as stranger:
+            stranger.send(b"no TLS")
+            with suppress(ConnectionResetError):
+                stranger.recv(1)
+    broker.keep_log_short()
+    while not log.exists():
+        connect("tram-01")  # the broker begins another one when it gets to the signal
+    assert log.stat().st_size <= most < log.with_name("mosquitto.log.1").stat().st_size
 
 
 def test_a_broker_that_cannot_start_says_why(authority: pki.Authority, tmp_path: Path) -> None:

@@ -330,6 +330,7 @@ class Followed:
 
     def __init__(self, *steps: Callable[[], object], full: bool = False) -> None:
         self.admitted: list[BrokerSetup] = []
+        self.looked_at_log = False
         self._steps, self._full = iter(steps), full
 
     def __call__(self, _setup: BrokerSetup, _port: int) -> Followed:
@@ -346,6 +347,9 @@ class Followed:
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "broker/acl")
         self.admitted.append(setup)
+
+    def keep_log_short(self) -> None:
+        self.looked_at_log = True
 
     def log_tail(self) -> str:
         return ""
@@ -376,6 +380,7 @@ def test_a_certificate_that_is_taken_back_is_told_to_the_broker_although_no_stat
     broker = Followed(nothing, lambda: pki.revoke(ward / "pki", [old]), nothing, nothing)
     assert follow(ward, broker, monkeypatch) == 1
     assert len(broker.admitted) == 1
+    assert broker.looked_at_log
 
 
 def test_a_disk_that_is_full_when_a_station_is_enrolled_ends_no_broker_and_admits_it_later(

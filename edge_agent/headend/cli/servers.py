@@ -170,6 +170,7 @@ def _admitted(broker: Mosquitto, keyring: Keyring, args: argparse.Namespace, kno
         now = _known(keyring)
         if now != known:
             broker.admit(_setup(keyring, args))
+        broker.keep_log_short()
     except (HeadendError, OSError) as error:
         return known, str(error)
     return now, ""
