@@ -165,19 +165,19 @@ class _Table:
         )
 
     def _lines(self, plans: Iterable[tuple[Named, PlanMsg]]) -> tuple[Line, ...]:
-        """What has the same words in the same minute is one line for whoever hears it."""
-        merged: dict[tuple[UtcMs, str, Kind], _Merged] = {}
+        """What has the same words in the same minute, by the same clock, is one line for whoever hears it."""
+        merged: dict[tuple[UtcMs, str, Kind, str], _Merged] = {}
         for station, plan in plans:
             zone = zone_of(plan.timezone, self.zone)
             for entry in plan.entries:
                 zones = [id_ for id_, volume in entry.volumes.items() if volume > 0]
                 if entry.reason is None and zones:
                     begins = UtcMs(entry.starts // MINUTE_MS * MINUTE_MS)
-                    one = merged.setdefault((begins, entry.title, _kind(entry)), _Merged(zone))
+                    one = merged.setdefault((begins, entry.title, _kind(entry), zone.key), _Merged(zone))
                     if entry.ends > entry.starts:
                         one.ends = UtcMs(max(one.ends or 0, -(-entry.ends // MINUTE_MS) * MINUTE_MS))
                     one.heard.setdefault(station, set()).update(zones)
-        return tuple(self._line(*key, merged[key]) for key in sorted(merged))
+        return tuple(self._line(*key[:3], merged[key]) for key in sorted(merged))
 
     def _line(self, begins: UtcMs, title: str, kind: Kind, one: _Merged) -> Line:
         ends = None if one.ends is None else local(one.ends, one.zone)

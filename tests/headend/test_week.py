@@ -195,6 +195,13 @@ def test_times_are_the_stations_own_also_where_its_zone_is_unknown_here() -> Non
     assert lines_of(day_of(entry(), timezone="Asia/Nowhere")) == [("05:30", "Bản tin")]
 
 
+def test_no_station_tells_the_hour_of_another_one() -> None:
+    """Who has stolen one station's key says what he likes of that one alone: the page hangs on the wall of all."""
+    (day,) = told({CHO: plan(entry(), timezone="Asia/Tokyo"), DINH: plan(entry())}).days
+    heard = {place.stations[0]: f"{line.begins:%H:%M}" for line in day.lines for place in line.places}
+    assert heard == {CHO: "07:30", DINH: "05:30"}
+
+
 def test_each_regulation_is_named_with_its_days() -> None:
     new = PolicyStatus("9/QĐ-UBND", date(2026, 10, 7))
     shown = told({CHO: plan(), DINH: plan(day=TOMORROW, policy=new)}, days=(TODAY, TOMORROW))
