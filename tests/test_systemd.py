@@ -292,11 +292,16 @@ def test_nobody_is_killed_at_the_end_before_the_slowest_goodbye_is_over() -> Non
 
 
 def test_relays_open_before_every_start_and_after_every_end() -> None:
-    found = directives("edge-agent-io.service")
-    hook = [f"{PROGRAM} relays-off {CONFIG}"]
-    assert found["ExecStartPre"] == hook
-    assert found["ExecStopPost"] == hook
+    found = directives(DEVICE)
+    hook = f"{PROGRAM} relays-off {CONFIG}"
+    assert [command.removeprefix("-") for command in found["ExecStartPre"]] == [hook]
+    assert found["ExecStopPost"] == [hook]
     assert found["ExecStart"] == [f"{PROGRAM} io {CONFIG}"]
+
+
+def test_a_line_that_the_hook_cannot_open_keeps_no_other_zone_from_being_served() -> None:
+    """The hook exits with 1 for it, and a start before which a command fails is none, again and again."""
+    assert all(command.startswith("-") for command in directives(DEVICE)["ExecStartPre"])
 
 
 def test_a_device_process_that_hangs_is_ended_in_time_for_its_hook_to_open_the_relays() -> None:
