@@ -13,12 +13,15 @@ from edge_agent.audio.card import CardConfig
 from edge_agent.audio.port import PlayerError
 
 PLAYBACK_VOLUME, PLAYBACK_MUTE = "Playback Volume", "Playback Mute"
+ZONES_APART = "loa"
+# Of systemd/alsa/90-loa-zones.conf: "loa:CHANNEL,CARD". Whatever else hangs on a card names the card first.
 
 
 def control_device(pcm: str) -> str:
     """Where alsa-lib keeps the controls of a PCM: on its card, or, for one of asound.conf, under its own name."""
-    _, on_a_card, arguments = pcm.partition(":")
-    return f"hw:{arguments.split(',')[0]}" if on_a_card else pcm
+    name, on_a_card, arguments = pcm.partition(":")
+    card = arguments.split(",")[1 if name == ZONES_APART else 0 :]
+    return f"hw:{card[0]}" if on_a_card and card else pcm
 
 
 def set_level(config: CardConfig) -> None:

@@ -52,6 +52,9 @@ def mixers(monkeypatch: pytest.MonkeyPatch) -> Mixers:
         ("sysdefault:CARD=Device", "hw:CARD=Device"),
         ("default", "default"),
         ("station", "station"),
+        # Of our own, by systemd/alsa/90-loa-zones.conf: the channel comes before the card.
+        ("loa:0,Device", "hw:Device"),
+        ("loa:1,2", "hw:2"),
     ],
 )
 def test_the_controls_of_a_pcm_are_its_cards(pcm: str, control: str) -> None:
