@@ -158,6 +158,10 @@ class Device:
         match order:
             case SwitchRelay():
                 self._switch(order, now)
+            case StartPlay() if order.play_id in self._lock.playing:
+                # Told twice is told once. Its end, which may be on its way, would be taken for the second one's, and
+                # nobody would stop that.
+                log.error("play play_id=%s told twice next=the first goes on", order.play_id)
             case StartPlay():
                 self._lock = interlock.begin(self._lock, order.play_id, order.at, now)
                 self._sounding.add(order.play_id)

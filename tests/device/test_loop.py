@@ -188,6 +188,16 @@ def test_when_the_agent_hangs_up_relays_open_and_sound_stops_at_once(bench: Benc
     assert bench.player.orders[-1] == StopPlay(P)
 
 
+def test_what_sounds_is_stopped_without_an_agent_also_where_its_name_was_given_twice(bench: Bench) -> None:
+    """Of the first of that name the end was not heard yet, and would have been taken for the second's."""
+    bench.say(close_a(), play_p())
+    bench.say(StopPlay(P), play_p())
+    bench.agent.close()
+    bench.device.turn()
+    assert bench.relays.contacts == {A: False, B: False}
+    assert bench.player.playing == {}
+
+
 def test_an_agent_that_speaks_nonsense_is_dropped_as_if_it_had_hung_up(bench: Bench) -> None:
     bench.say(close_a())
     bench.agent.send(b'["SwitchRelay","b",true,"forever"]')
