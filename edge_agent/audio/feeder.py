@@ -58,8 +58,8 @@ class Feeder:
 
         Raises PlayerError for a card that holds more than an emergency could take back: some drivers round up.
         """
-        holds_ms = card.buffer_frames * SECOND_MS // config.rate
-        if holds_ms > KEPT_MS:
+        if card.buffer_frames > frames_of(KEPT_MS, config.rate):
+            holds_ms = -(-card.buffer_frames * SECOND_MS // config.rate)
             raise PlayerError(
                 f"{card.name} holds {holds_ms} ms, of {KEPT_MS} at most: choose shorter periods, or fewer"
             )

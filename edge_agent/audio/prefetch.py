@@ -40,8 +40,9 @@ AHEAD_MS = 5_000
 # Longer than an SD card's worst pause that we have heard of (some 2–3 s); 480 kB of memory for a play at 48 kHz.
 PREROLL_MS = 600
 # A play begins as soon as it can fill the card's usual buffer; the first block that is read (682 ms) is enough.
-KEPT_MS = 1_600
-# Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (4 × 400 ms).
+KEPT_MS = 1_700
+# Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (4 × 400 ms), and
+# what its driver may round that up by.
 BLOCK_FRAMES = BLOCK_BYTES // SAMPLE_BYTES
 REFILL_BLOCKS = 2
 # The reader is woken for so many (1.4 s of sound): half the wake-ups, and 3.6 s are always there. For a live part it is

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent.audio.card import CardConfig
 from edge_agent.audio.mixer import RAMP_MS, Fader, risen
+from edge_agent.audio.prefetch import KEPT_MS
 from edge_agent.core.events import PlayStarted
 from edge_agent.core.reasons import Reason
 from tests.audio.player_rig import (
@@ -37,7 +38,7 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
-from tests.fakes.card import VirtualPlayer
+from tests.fakes.card import VirtualCard, VirtualPlayer
 from tests.host.recording import Recorder, Recording
 from tests.host.served import served
 
@@ -110,6 +111,16 @@ def test_a_card_that_holds_more_than_can_be_taken_back_is_refused_before_an_emer
         assert until_ended(rig, "urgent").reason is None
         assert ordered <= began_ms(rig, 0, urgent) <= ordered + 1
     assert until_ended(rig, "bulletin").reason is reason
+
+
+def test_a_card_that_holds_a_frame_more_than_can_be_taken_back_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would have been found out by the first emergency that came while it was full, and the writer had ended."""
+    monkeypatch.setattr(VirtualCard, "buffer_frames", KEPT_MS * RATE // 1_000 + 1)
+    rig = station(tmp_path)
+    begin(rig, "bulletin", (stage(rig, "a", noise(1, 1)),), feeds(LEFT, RIGHT))
+    assert until_ended(rig, "bulletin").reason is Reason.DEVICE_FAILED
 
 
 def test_the_neighbour_keeps_every_sample_and_its_order(rig: VirtualRig) -> None:
