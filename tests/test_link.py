@@ -474,6 +474,17 @@ def test_a_device_process_that_stopped_reading_costs_a_line_and_no_wait(server: 
     assert isinstance(agent.next(), DeviceDown)
 
 
+def test_the_longest_programmes_of_eight_zones_at_once_break_no_line(server: DeviceServer, agent: Agent) -> None:
+    """One key may order them for one moment. They are written faster than they are read, and a line that breaks opens
+    the relay of an emergency too."""
+    _admit(server)
+    assert agent.next() == DeviceUp()
+    parts = tuple(part for _ in range(23 * 20) for part in (Pause(300), Sound(ClipKey("f" * 64), 7_200_000)))
+    for zone in range(8):
+        feeds = (ZoneFeed(ZoneId(f"c{zone}"), 100),)
+        assert agent.client.send(StartPlay(PlayId(f"p{zone}"), parts, feeds, MonoMs(7)))
+
+
 def test_the_client_never_renews_by_itself(server: DeviceServer, agent: Agent) -> None:
     _admit(server)
     assert agent.next() == DeviceUp()

@@ -20,6 +20,10 @@ RETRY_S = 0.5
 # A restarted device process is found again well within a lease; twice a second costs nothing on a Unix socket.
 ANSWER_S = 3.0
 # DeviceUp is sent the moment a connection is accepted; a device process silent for a whole lease hangs.
+SEND_BYTES = 8 * PACKET_BYTES_MAX
+# The longest programmes of all of a station's zones may begin at once, and are said faster than they are read
+# (``device.loop``). A kernel gives what it allows, as Debian has it 416 kB: eight of them, or five in which groups take
+# turns; of what a socket has by itself, four and three.
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +86,7 @@ class DeviceClient:
 
     def _converse(self, line: socket.socket) -> None:
         """Connect, wait for DeviceUp, pass on what comes until the line breaks; only then is there a DeviceDown."""
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         line.settimeout(ANSWER_S)
         line.connect(os.fspath(self._path))
         first = _receive(line)

@@ -33,7 +33,7 @@ from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX
 from edge_agent.core.units import HOUR_MS, ClipKey, PlayId, ZoneId
 
 PACKET_BYTES_MAX = 128 * 1024
-# The longest StartPlay is about 112 kB (a test makes and sends it); a Unix socket's default send buffer holds 208 kB.
+# The longest StartPlay is about 112 kB (a test makes and sends it); a Unix socket's send buffer holds 208 kB by itself.
 INTEGER_MAX = 2**53 - 1
 # As on the wire to the server: what every JSON reader can hold exactly.
 VOLUME_MAX = 100
