@@ -61,8 +61,11 @@ class LiveShared:
     """The live sources of a station, for all its cards."""
 
     def __init__(self, sources: LiveReaders, card_ms: Collection[int]) -> None:
-        """``card_ms`` are the buffers of the cards. The deepest one counts on all: it is what must be there ahead."""
-        self.deepest_ms = max(card_ms)
+        """``card_ms`` are the buffers of the cards. The deepest one counts on all: it is what must be there ahead.
+
+        Counted by blocks as it is, it has the length of one at least.
+        """
+        self.deepest_ms = max(BLOCK_MS, *card_ms)
         self._sources = sources
         self._kept = KEPT if len(card_ms) > 1 else 1
         self._lock = threading.Lock()  # guards which plays there are, and how many cards are in each

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from edge_agent.audio.card import PERIOD_MS, PERIODS
 from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
-from edge_agent.audio.live import Source
+from edge_agent.audio.live import BLOCK_MS, Source
 from edge_agent.audio.live_ring import block_frames
 from edge_agent.audio.live_shared import LivePlay, LiveShared
 from edge_agent.audio.mixer import SAMPLE_BYTES
@@ -88,7 +88,8 @@ class Prefetch:
         self._store = clips
         self._live = live
         self._rate = rate
-        self._card_ms = card_ms
+        # A live part is decided by whole blocks, and its last 5 ms held back: with less room it would never be ready.
+        self._card_ms = max(card_ms, BLOCK_MS)
         self._wake = wake
         self._clips: dict[ClipKey, OpenClip] = {}
         self._left_out: set[ClipKey] = set()  # signals that are silence from now on

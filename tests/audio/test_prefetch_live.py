@@ -93,6 +93,17 @@ def test_no_more_is_decided_than_the_card_needs() -> None:
         play.take()
 
 
+@pytest.mark.parametrize("card_ms", [10, 80, 100, 1_600])
+def test_a_play_that_begins_with_a_source_begins_on_whatever_card(card_ms: int) -> None:
+    """The last 5 ms of what is decided come with what follows them: a little less lies ready than was decided."""
+    tape = Tape(Time(), steady, level)
+    relayed = LiveShared(tape, [card_ms]).play(PlayId("p"))
+    pcm = Prefetch((live(60_000),), Shelf(), RATE, threading.Event(), relayed, card_ms)
+    while pcm.fill():
+        pass
+    assert pcm.ready()
+
+
 def test_what_comes_before_is_read_ahead_as_ever_and_the_source_only_when_it_is_needed() -> None:
     play = Play(Sound(CLIP, 60_000), live(60_000))
     assert AHEAD_MS - BLOCK_BYTES * 1_000 // (2 * RATE) < ahead_ms(play) <= AHEAD_MS
