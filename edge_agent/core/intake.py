@@ -82,6 +82,7 @@ def job_saved(turn: Turn, job_id: JobId) -> None:
     if known is None or known.saved:
         return  # refused or over while it was being saved: that has been said
     turn.put_job(replace(known, saved=True))
+    sounding.job_saved(turn, job_id)
     foreseen = conflicts.of_job(turn.state, known, turn.now)
     turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None, foreseen))
     turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.plays_as, issuer=known.job.issuer, held=known.held)

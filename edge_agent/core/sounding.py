@@ -29,7 +29,7 @@ from edge_agent.core.programme import (
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Heard, KnownJob, Turn, Unproven
-from edge_agent.core.units import NEVER, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import NEVER, SECOND_MS, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
 # The device answers a stop within one buffer (600 ms, 1.6 s at most); after this it is taken for lost.
@@ -70,6 +70,13 @@ def keep_mark(turn: Turn, play: Occurrence, mark: Mark) -> None:
     """
     if turn.state.jobs[play.job_id].saved:
         turn.emit(SaveMark(play.job_id, play.planned, mark, play.attempt))
+
+
+def job_saved(turn: Turn, job_id: JobId) -> None:
+    """A warning that did not wait for the disk leaves its mark as soon as it may, or a restart would not know of it."""
+    for play in turn.state.plays.values():
+        if play.job_id == job_id and (play.started is not None or play.was_heard):
+            keep_mark(turn, play, Mark.FIRST_SAMPLE)
 
 
 def progressed(turn: Turn, event: PlayProgress) -> None:

@@ -8,8 +8,10 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import (
     JobSaved,
     JournalFailed,
+    Mark,
 )
-from edge_agent.core.units import JobId
+from edge_agent.core.units import SECOND_MS, JobId
+from edge_agent.core.waiting import SAVE_WAIT_MS
 from tests.core.bench import Bench
 
 
@@ -67,6 +69,19 @@ def test_an_emergency_that_the_disk_refused_leaves_no_marks_to_haunt_it_when_it_
     bench.pass_s(1)
     assert bench.play(flood).started is not None
     assert bench.every(fx.SaveMark) == []
+
+
+def test_an_emergency_that_the_disk_takes_while_it_sounds_has_its_mark_then() -> None:
+    """Else a power cut leaves no trace of what was heard, and it begins anew as often as if it never had."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.order(**{"class": "emergency"})
+    bench.pass_s(SAVE_WAIT_MS / SECOND_MS)
+    bench.pass_s(1)
+    play = bench.play(flood)
+    assert play.started is not None
+    bench.send(JobSaved(flood))
+    assert bench.every(fx.SaveMark) == [fx.SaveMark(flood, play.planned, Mark.FIRST_SAMPLE, 1)]
 
 
 def test_an_emergency_that_the_disk_refused_is_saved_when_it_is_sent_again() -> None:
