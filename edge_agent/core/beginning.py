@@ -92,6 +92,8 @@ def objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Ve
     begins = immediate(job) and play.segment == 0  # what was set aside has begun in time
     if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job) and not now.doubts(valid_until(job)):
         return Cause.VALIDITY_OVER, Reason.EXPIRED
+    if _has_passed(turn, play, start_at):
+        return Cause.TOO_LATE, planning.missed(turn, play)
     if job.rehearsal and standing.alert_in_force(turn.state):
         return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
     if standing.stops(turn.state, now, job.issued_at):
@@ -103,6 +105,16 @@ def objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Ve
         return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
     reason = verdict.reason or _over_bound(turn, play, lasts_ms)
     return None if reason is None else (Cause.RULE_FORBIDS, reason)
+
+
+def _has_passed(turn: Turn, play: Occurrence, start_at: MonoMs) -> bool:
+    """Whether its time was over before it took its zones: the clock was put forward since.
+
+    What takes them in time begins later by its warm-up, twice that where a relay confirms late.
+    """
+    until = deadline(turn, play)
+    slack_ms = 2 * longest_lead_ms(turn, play) + switching.RELAY_CONFIRM_MS
+    return until is not None and start_at > until + slack_ms
 
 
 def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:

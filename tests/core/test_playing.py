@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time
 
+import pytest
+
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
@@ -21,7 +23,7 @@ from edge_agent.core.playing import INTENT_WAIT_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import HOUR_MS, SECOND_MS, JobId, UtcMs
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -220,6 +222,27 @@ def test_a_clock_that_loses_its_trust_during_the_warm_up_holds_routine_back() ->
     bench.confirm_relays()
     assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.CLOCK_NOT_TRUSTED)
     assert bench.closed() == set()
+
+
+@pytest.mark.parametrize(
+    ("late_s", "outcomes"),
+    [(HOUR_MS // SECOND_MS, [("job-1", "missed", "missed")]), (60, [("job-1", "succeeded", None)])],
+    ids=["behind its late limit", "within it"],
+)
+def test_what_the_clock_has_left_behind_while_its_relays_close_begins_only_within_its_late_limit(
+    late_s: int, outcomes: list[tuple[str, str, str | None]]
+) -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.at(60, missed={"policy": "late", "limit_s": 120})
+    bench.pass_s(59)
+    assert bench.phase(job) is Phase.ARMED
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + late_s * SECOND_MS))
+    bench.confirm_relays()
+    bench.pass_s(1)
+    if bench.state.plays:
+        bench.end(job)
+    assert bench.outcomes() == outcomes
 
 
 def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
