@@ -118,8 +118,9 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
 
 def saved(turn: Turn, rule: KnownRule) -> None:
     """It survives a power cut: say so, and do what may be done only once."""
-    if not rule.held and _is_restart(rule) and _warns(turn.state):  # one that began while the disk was busy
-        refuse(turn, rule, Reason.EMERGENCY_IN_FORCE)
+    objection = None if rule.held else _objection_since(turn.state, rule.accepted.order, turn.now)
+    if objection is not None:
+        refuse(turn, rule, objection)
         return
     turn.put_rule(replace(rule, saved=True))
     if not rule.held:
@@ -131,9 +132,11 @@ def saved(turn: Turn, rule: KnownRule) -> None:
         took_effect(turn, rule)
 
 
-def _is_restart(rule: KnownRule) -> bool:
-    order = rule.accepted.order
-    return isinstance(order, Command) and isinstance(order.action, Restart)
+def _objection_since(state: State, order: RuleOrder, now: Now) -> Reason | None:
+    """What has come in the way of what is done only now, while the disk was busy: a warning, or another choice."""
+    if not (isinstance(order, Command) and isinstance(order.action, AFTER_COMMIT)):
+        return None
+    return _objection_to(state, order, now)
 
 
 def refuse(turn: Turn, rule: KnownRule, reason: Reason, *, forget: bool = False) -> None:

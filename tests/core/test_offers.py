@@ -46,6 +46,19 @@ def test_an_offer_waits_until_the_commune_chooses_it() -> None:
     assert (offer, "succeeded", None) in bench.outcomes()
 
 
+def test_of_two_choices_that_cross_the_second_is_refused_by_name() -> None:
+    """Both came before the disk had the first; the second was accepted, and nothing was planned by it."""
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.SaveJob)
+    choices = [bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + ms)))) for ms in (30_000, 50_000)]
+    for choice in choices:
+        bench.send(JobSaved(choice))
+    assert bench.answers()[-2:] == [("accepted", None), ("refused", "unknown_job")]
+    assert bench.outcomes()[-1] == (choices[1], "rejected", "unknown_job")
+    assert bench.play(offer).planned == bench.now.utc + 30_000
+
+
 def test_an_offer_that_nobody_chooses_expires_on_record() -> None:
     bench = at_work()
     offer = offered(bench, not_after=bench.now.utc + 3_600_000)
