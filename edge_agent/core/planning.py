@@ -42,6 +42,7 @@ def plan(turn: Turn) -> None:
             continue
         if next_instant(known.job, known.base) is None:
             turn.drop_job(known.job.job_id)
+            turn.emit(records.of_refusal(known.accepted, Reason.NOTHING_LEFT, turn.now, was_saved=True))
         elif (planned := next_of(known, known.base, turn.now)) is not None:
             turn.put_play(fresh(turn.state, known, planned, turn.now))
 

@@ -147,6 +147,18 @@ def test_a_warning_that_repeats_sounds_once_and_then_waits_for_the_time() -> Non
     assert starts(bench) == 2
 
 
+def test_a_warning_that_has_sounded_without_a_time_and_repeats_no_more_when_that_is_found_is_over_on_record() -> None:
+    """Without a record its row would never be over on the disk, and each restart would bring it back."""
+    bench = lost_in_time()
+    job_id = warned(bench, when={"kind": "now", "every_s": 600, "until": makers.NOON + HOUR_MS})
+    bench.pass_s(31)
+    bench.end(job_id)
+    find_the_time(bench, late_ms=HOUR_MS - 1)
+    assert bench.outcomes() == [(job_id, "succeeded", None), (job_id, "rejected", "nothing_left")]
+    assert bench.every(fx.CommitRecord)[-1].job_over
+    assert bench.state.jobs == {}
+
+
 def test_a_warning_that_sounds_without_a_time_is_heard_to_its_end_though_the_time_shows_it_to_be_old() -> None:
     """The time is a server's word, and its key may be stolen: it must not cut off a warning. But that was all of it."""
     bench = lost_in_time()
