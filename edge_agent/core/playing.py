@@ -354,8 +354,10 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
     if play.again_at > turn.now.mono:
         wakes.append(play.again_at)
-    if play.phase is Phase.STAGED and turn.now.trusted and not planning.waits_for_a_signature(turn, play):
-        wakes.append(beginning.arm_at(turn, play))
+    if play.phase in _WAITING and turn.now.trusted and not planning.waits_for_a_signature(turn, play):
+        arm_at = beginning.arm_at(turn, play)
+        # What is due and queued waits for others. But a clock that was put back has its instant come again.
+        wakes += [arm_at] if play.phase is Phase.STAGED or arm_at > turn.now.mono else []
     return wakes
 
 

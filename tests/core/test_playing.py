@@ -224,6 +224,20 @@ def test_a_clock_that_loses_its_trust_during_the_warm_up_holds_routine_back() ->
     assert bench.closed() == set()
 
 
+def test_what_waits_for_its_instant_to_come_again_asks_to_be_woken_for_its_relays() -> None:
+    """The clock was put back while they closed; without a wake of its own it began with whatever came next."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.at(60)
+    bench.pass_s(59)
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - HOUR_MS))
+    bench.confirm_relays()
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.QUEUED
+    lead_ms = max(site.warm_up_ms for site in bench.state.site.zones.values()) + RELAY_LEAD_MS
+    assert bench.wakes_in_ms() == bench.play(job).planned - bench.now.utc - lead_ms
+
+
 @pytest.mark.parametrize(
     ("late_s", "outcomes"),
     [(HOUR_MS // SECOND_MS, [("job-1", "missed", "missed")]), (60, [("job-1", "succeeded", None)])],
