@@ -58,9 +58,16 @@ def plain(typed: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Composed letters that any terminal may be sent; the rest becomes "?"."""
-    composed = unicodedata.normalize("NFC", text)
-    return "".join("?" if unicodedata.category(char) in UNSEEN else char for char in composed)
+    """Composed letters that any terminal may be sent; another space becomes the plain one, and the rest "?"."""
+    return "".join(map(_shown, unicodedata.normalize("NFC", text)))
+
+
+def _shown(char: str) -> str:
+    """A word processor's hard space has no letter in ASCII, and at none of the others would a line be broken."""
+    category = unicodedata.category(char)
+    if category == "Zs":
+        return " "
+    return "?" if category in UNSEEN else char
 
 
 def json_line(value: object) -> str:
