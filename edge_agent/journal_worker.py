@@ -45,7 +45,10 @@ BATCH_MAX = 50
 RETRY_S = 5.0
 # A full card is not emptied in less; a flash controller's hiccup is over by then.
 WAITING_MAX = 2_000
-# Orders to the disk that may wait: a day's worth. More means that the disk has stopped, and then the process ends.
+PATIENCE_S = 2.0
+# Orders to the disk that may wait: a day's worth, and for so long one more waits for its place, which is shorter than
+# the device's lease. A station that was off for months tells of thousands of programmes at once. Later the disk has
+# stopped, and then the process ends.
 
 
 log = logging.getLogger(__name__)
@@ -108,12 +111,14 @@ class JournalWorker:
         send_log: Callable[[tuple[StoredRecord, ...]], None],
         batch_bytes: int,
         retry_s: float = RETRY_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._journal = journal
         self._post = post
         self._send_log = send_log
         self._batch_bytes = batch_bytes
         self._retry_s = retry_s
+        self._patience_s = patience_s
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
         self._over = False
         self._owed: list[Owed] = []
@@ -126,8 +131,8 @@ class JournalWorker:
         self._thread.start()
 
     def order(self, order: JournalOrder) -> None:
-        """Hand an order over. A full queue means a disk that stands still: the exception ends the process."""
-        self._orders.put_nowait(order)
+        """Hand an order over. A queue that stays full is a disk that stands still: the exception ends the process."""
+        self._orders.put(order, timeout=self._patience_s)
 
     def finish(self, timeout_s: float) -> bool:
         """Do what was ordered so far and end the thread. False where records are still owed, or the disk hangs."""
@@ -221,14 +226,15 @@ class JournalWorker:
         self._journal.begin()
         answers = [answer for order in writes if (answer := self._apply(order)) is not None]
         self._journal.commit()
+        if self._appended is not None and self._appended is not self.newest:
+            answers.append(RecordSaved(self._appended.seq))  # of hundreds the newest tells enough, and fills no inbox
         self.newest = self._appended
         return answers
 
-    def _append(self, order: CommitRecord) -> RecordSaved:
+    def _append(self, order: CommitRecord) -> None:
         self._appended = self._journal.append(order.record, order.closes, order.job_over, order.chain)
         if order.forget:
             self._journal.forget(JobId(order.record.job_id))
-        return RecordSaved(self._appended.seq)
 
     def _mark(self, order: Marked) -> IntentSaved | None:
         if isinstance(order, DropMark):
@@ -248,7 +254,7 @@ class JournalWorker:
             case SaveMark() | DropMark():
                 return self._mark(order)
             case CommitRecord():
-                return self._append(order)
+                self._append(order)
             case SaveLogAck():
                 self._journal.save_ack(order.epoch, order.seq, order.word)
             case SaveFloor():

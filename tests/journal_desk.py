@@ -25,14 +25,14 @@ NEVER_S = 3_600.0
 class Desk:
     """A worker at work. ``said`` is everything it posted, in order; ``early`` what it said before it was durable."""
 
-    def __init__(self, retry_s: float = AT_ONCE_S, batch_bytes: int = 1_000_000) -> None:
+    def __init__(self, retry_s: float = AT_ONCE_S, batch_bytes: int = 1_000_000, patience_s: float = AT_ONCE_S) -> None:
         self.disk = FakeDisk()
         self.journal = GatedJournal(self.disk)
         self.said: list[Event] = []
         self.early: list[Event] = []
         self.uploads: list[tuple[StoredRecord, ...]] = []
         self._more = threading.Condition()
-        self.worker = JournalWorker(self.journal, self._post, self._upload, batch_bytes, retry_s)
+        self.worker = JournalWorker(self.journal, self._post, self._upload, batch_bytes, retry_s, patience_s)
 
     def order(self, *orders: JournalOrder) -> None:
         for order in orders:
@@ -78,8 +78,8 @@ class Desk:
 
 
 @contextmanager
-def at_work(retry_s: float = AT_ONCE_S, batch_bytes: int = 1_000_000) -> Iterator[Desk]:
-    desk = Desk(retry_s, batch_bytes)
+def at_work(retry_s: float = AT_ONCE_S, batch_bytes: int = 1_000_000, patience_s: float = AT_ONCE_S) -> Iterator[Desk]:
+    desk = Desk(retry_s, batch_bytes, patience_s)
     desk.worker.start()
     try:
         yield desk

@@ -36,8 +36,8 @@ def test_what_waits_is_committed_together_and_answered_after() -> None:
         assert desk.said == [
             JobSaved(JobId("a")),
             IntentSaved(JobId("a"), save_mark("a").planned),
-            RecordSaved(1),
             JobSaved(JobId("b")),
+            RecordSaved(1),
         ]
         assert desk.early == []
 
@@ -47,8 +47,10 @@ def test_a_group_is_bounded_so_that_the_first_of_it_need_not_wait_for_a_hundred(
         behind_the_gate(desk)
         desk.order(*(record(f"r{number}") for number in range(2 * BATCH_MAX + 1)))
         desk.journal.gate.set()
-        desk.until(lambda: len(desk.of(RecordSaved)) == 2 * BATCH_MAX + 1)
+        desk.until_said(RecordSaved(2 * BATCH_MAX + 1))
         assert desk.journal.commits == 1 + 3
+        newest = [RecordSaved(seq) for seq in (BATCH_MAX, 2 * BATCH_MAX, 2 * BATCH_MAX + 1)]
+        assert desk.of(RecordSaved) == newest, "one of each commit: a thousand would fill the agent's inbox"
 
 
 def test_what_waits_for_the_disk_is_done_after_the_commit_of_all_before_it() -> None:
@@ -245,7 +247,7 @@ def test_no_interleaving_of_orders_and_failures_loses_or_reorders_a_record(wishe
                     desk.order(SendLog(0))
                 case _:
                     desk.disk.refuse_commits = 1 if wish == "fail once" else 3
-        desk.until(lambda: len(desk.of(RecordSaved)) == len(wanted))
+        desk.until_said(*([RecordSaved(len(wanted))] if wanted else []))
     assert desk.recorded() == wanted
     assert desk.early == []
     answered = [event.job_id for event in desk.said if isinstance(event, JobSaved)]

@@ -228,7 +228,7 @@ class IntentSaved:
 
 @dataclass(frozen=True, slots=True)
 class RecordSaved:
-    """A record has its place in the chain."""
+    """A record has its place in the chain, and all before it have theirs."""
 
     seq: int
 
