@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from edge_agent.core import beginning, clips, fitting, planning, policy, sounding, standing, switching, turns, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Level, StartPlay
+from edge_agent.core.effects import CommitRecord, Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, JobClass
 from edge_agent.core.occurrence import Cause, Phase
@@ -34,6 +34,9 @@ INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
+OUTCOMES_MAX = 100
+# Nor does it behind so many outcomes, of which a station that was off for months has thousands: where too much waits
+# for the card a step waits too (``journal_worker``), two commits of 500 ms at worst, and the device waits 3 s for it.
 
 _WAITING = (Phase.STAGED, Phase.QUEUED)
 
@@ -48,7 +51,8 @@ def advance(turn: Turn) -> None:
         for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key, receipt)):
             _advance_one(turn, turn.state.plays[key])
         zones.give_back(turn)
-        if turn.state is before:
+        outcomes = sum(isinstance(effect, CommitRecord) for effect in turn.effects)
+        if turn.state is before or outcomes >= OUTCOMES_MAX:
             break
     unsettled = turn.state is not before
     if unsettled is not turn.state.unsettled:

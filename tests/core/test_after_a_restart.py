@@ -19,7 +19,7 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.playing import PASSES_MAX
+from edge_agent.core.playing import OUTCOMES_MAX, PASSES_MAX
 from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import Bench
 from tests.trust import makers
@@ -125,6 +125,20 @@ def test_a_long_outage_records_every_missed_instant_without_spinning() -> None:
         bench.send(Tick())
     assert [outcome for _, outcome, _ in bench.outcomes()] == ["missed"] * 20
     assert bench.play(job.job_id).planned > bench.now.utc
+
+
+def test_a_long_outage_of_a_whole_timetable_makes_no_step_so_long_that_the_device_waits_for_it() -> None:
+    bench = Bench()
+    rule = makers.rule_when(weekdays=[1, 2, 3, 4, 5, 6, 7])
+    jobs = [bench.accept(bench.make(job_id=f"job-{number}", when=rule)) for number in range(OUTCOMES_MAX // 2)]
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + 10 * makers.DAY_MS))
+    bench.deaf.add(fx.FetchClip)
+    bench.send(Restored(tuple(SavedJob(job, UtcMs(makers.NOON), held=False) for job in jobs), (), {}, 0, 0))
+    in_steps = [len(bench.outcomes())]
+    while bench.state.unsettled:
+        in_steps.append(sum(isinstance(effect, fx.CommitRecord) for effect in bench.send(Tick())))
+    assert max(in_steps) == OUTCOMES_MAX
+    assert sum(in_steps) == 20 * len(jobs)
 
 
 def test_a_station_whose_time_zone_is_changed_keeps_instants_and_judges_them_by_its_own_night() -> None:
