@@ -159,7 +159,7 @@ def over_by(state: State, known: KnownJob) -> Reason | None:
 
 def expire_offers(turn: Turn) -> None:
     """An offer that nobody has chosen in time is over."""
-    for known in [known for known in turn.state.jobs.values() if known.offered and known.saved]:
+    for known in [known for known in turn.state.jobs.values() if _waits_to_be_chosen(turn.state, known)]:
         if validity.is_over(known.job, turn.now):
             turn.drop_job(known.job.job_id)
             turn.emit(records.of_refusal(known.accepted, Reason.EXPIRED, turn.now, was_saved=True))
@@ -176,11 +176,16 @@ def wait_no_longer(turn: Turn) -> None:
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a job has waited for long enough."""
     jobs = state.jobs.values()
-    waiting = [known for known in jobs if (known.held and not known.called_off) or (known.offered and known.saved)]
+    waiting = [known for known in jobs if (known.held and not known.called_off) or _waits_to_be_chosen(state, known)]
     orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
     over = [MonoMs(at + 1) for accepted in orders if (at := now.over_at(accepted.not_after)) is not None]
     asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
     return [*over, *asked, *timetable.next_wake(state, now)]
+
+
+def _waits_to_be_chosen(state: State, known: KnownJob) -> bool:
+    """What still sounds by a choice that was taken back has its outcome first."""
+    return known.offered and known.saved and not any(job_id == known.job.job_id for job_id, _ in state.plays)
 
 
 def _waits_for_disk(known: KnownJob) -> bool:

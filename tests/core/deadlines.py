@@ -63,7 +63,7 @@ class Deadlines:
             if play.phase is Phase.RECEIVED and not state.stopping:
                 yield from self._sounds(state, job)
         for known in state.jobs.values():
-            yield from self._before(known, now)
+            yield from self._before(state, known, now)
         for rule in state.rules.values():
             yield from self._rule(rule, now)
         if state.testing is not None:
@@ -110,9 +110,10 @@ class Deadlines:
             if clip is not None and clip.retry_at is not None:
                 yield (item_key(item), "asked for again"), clip.retry_at
 
-    def _before(self, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
+    def _before(self, state: State, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
         waits = known.held and not known.called_off  # else it sounds, and is heard to its end
-        if (waits or (known.offered and known.saved)) and now.trusted:
+        stops = any(play.job_id == known.job.job_id for play in state.plays.values())  # its choice was taken back
+        if (waits or (known.offered and known.saved and not stops)) and now.trusted:
             yield (known.job.job_id, "held"), now.mono_of(known.job.not_after)
         if known.job.plays_as is JobClass.EMERGENCY and not (known.saved or known.unsaved_sounds):
             yield self._for((known.job.job_id, "saving"), SAVE_WAIT_MS, now)

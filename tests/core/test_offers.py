@@ -46,6 +46,22 @@ def test_an_offer_waits_until_the_commune_chooses_it() -> None:
     assert (offer, "succeeded", None) in bench.outcomes()
 
 
+def test_a_choice_that_is_taken_back_while_it_sounds_behind_the_offers_validity_ends_the_sound_alone() -> None:
+    """The offer was over at once, and the agent ended by the sound whose job was gone."""
+    bench = at_work()
+    offer = offered(bench, not_after=bench.now.utc + 62_000)
+    choice = bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    bench.pass_s(60)
+    bench.pass_s(5)
+    assert bench.phase(offer) is Phase.PLAYING
+    bench.rule(Cancel(choice, UtcMs(bench.now.utc + 60_000)))
+    bench.pass_s(1)
+    assert bench.wakes_in_ms() > 0
+    bench.end(offer)
+    assert (offer, "interrupted", "cancelled") in bench.outcomes()
+    assert bench.state.jobs == {}
+
+
 def test_of_two_choices_that_cross_the_second_is_refused_by_name() -> None:
     """Both came before the disk had the first; the second was accepted, and nothing was planned by it."""
     bench = at_work()
