@@ -25,7 +25,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Group
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.link import LinkError, Renew, ToCore, ToDevice
-from edge_agent.link.messages import FROM_MS_MAX, decode_to_core, decode_to_device, encode
+from edge_agent.link.messages import COUNT_MAX, FROM_MS_MAX, decode_to_core, decode_to_device, encode
 from tests.trust.strategies import names
 
 INTEGER_MAX = 2**53 - 1
@@ -33,6 +33,7 @@ zones = names.map(ZoneId)
 plays = names.map(PlayId)
 whole = st.integers(0, INTEGER_MAX)
 monos = whole.map(MonoMs)
+counts = st.integers(0, COUNT_MAX)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 turns = st.none() | st.sampled_from(Group)
 parts = st.one_of(
@@ -42,7 +43,7 @@ parts = st.one_of(
 )
 feeds = st.lists(st.builds(ZoneFeed, zones, st.integers(0, 100), st.sampled_from(Group)), max_size=5).map(tuple)
 later = st.lists(zones, max_size=5).map(tuple)
-progress = st.dictionaries(zones, whole, max_size=5)
+progress = st.dictionaries(zones, counts, max_size=5)
 to_device: st.SearchStrategy[ToDevice] = st.one_of(
     st.builds(SwitchRelay, zones, st.just(True), st.integers(1, INTEGER_MAX)),
     st.builds(SwitchRelay, zones, st.just(False), whole),
@@ -62,13 +63,13 @@ to_device: st.SearchStrategy[ToDevice] = st.one_of(
 )
 to_core: st.SearchStrategy[ToCore] = st.one_of(
     st.builds(DeviceUp),
-    st.builds(RelayChanged, zones, st.booleans(), texts, monos),
+    st.builds(RelayChanged, zones, st.booleans(), texts, counts.map(MonoMs)),
     st.builds(RelayFailed, zones, texts),
-    st.builds(PlayStarted, plays, monos),
-    st.builds(PlayProgress, plays, progress, whole),
+    st.builds(PlayStarted, plays, counts.map(MonoMs)),
+    st.builds(PlayProgress, plays, progress, counts),
     st.builds(ZonesLost, plays, later, st.sampled_from(Reason)),
     st.builds(ZoneHeard, zones, st.booleans(), st.integers(-96, 0)),
-    st.builds(PlayEnded, plays, progress, whole, whole, monos, st.none() | st.sampled_from(Reason)),
+    st.builds(PlayEnded, plays, progress, counts, counts, counts.map(MonoMs), st.none() | st.sampled_from(Reason)),
 )
 
 
@@ -91,8 +92,19 @@ def test_a_number_out_of_range_is_refused_by_the_name_of_its_message(
         return
     name = data.draw(st.sampled_from(numbers))
     values = {field.name: getattr(message, field.name) for field in fields(message)} | {name: wrong}
-    if wrong == -1 and name != "off_after_ms":
-        return  # no rule says that these are not negative: they only ever count up
+    if wrong == -1 and isinstance(message, StartPlay) and name == "at":
+        return  # what is due is due, however long since
     decode = decode_to_device if isinstance(message, get_args(ToDevice)) else decode_to_core
     with pytest.raises(LinkError, match=type(message).__name__):
         decode(encode(type(message)(**values)))
+
+
+@given(st.sampled_from((-1, COUNT_MAX + 1)))
+def test_what_has_sounded_for_less_than_no_time_or_for_longer_than_there_are_days_was_not_played(wrong: int) -> None:
+    """The agent ended by the one, and by the record of the other at each start anew."""
+    for report in (
+        PlayProgress(PlayId("p"), {ZoneId("c1"): wrong}, 0),
+        PlayEnded(PlayId("p"), {ZoneId("c1"): wrong}, 0, 0, MonoMs(0), None),
+    ):
+        with pytest.raises(LinkError, match=type(report).__name__):
+            decode_to_core(encode(report))

@@ -36,6 +36,9 @@ PACKET_BYTES_MAX = 128 * 1024
 # The longest StartPlay is about 112 kB (a test makes and sends it); a Unix socket's send buffer holds 208 kB by itself.
 INTEGER_MAX = 2**53 - 1
 # As on the wire to the server: what every JSON reader can hold exactly.
+COUNT_MAX = 2**42
+# Of ms and of frames that a device reports, which only ever count up: 139 years, a time that every calendar has. Later,
+# or before the boot, no day has it: the record of it would end the agent, and each one after it as it starts.
 VOLUME_MAX = 100
 FROM_MS_MAX = 3 * HOUR_MS
 # Half as much again as the longest clip that can be signed: no staged sound has anything so far in.
@@ -198,6 +201,11 @@ FORMS: dict[Any, re.Pattern[str]] = {
 """What names and keys are made of. A key becomes a file's name (``audio.clip``), a name stands in a line of the log and
 in the answer, which must fit into a packet too: whoever has taken the agent over ends no device process by them."""
 
+
+def _all_count(*numbers: int) -> bool:
+    return all(0 <= number <= COUNT_MAX for number in numbers)
+
+
 LIMITS: dict[type, Callable[[Any], bool]] = {
     SwitchRelay: lambda order: order.off_after_ms >= (1 if order.on else 0),
     ZoneFeed: lambda feed: 0 <= feed.volume <= VOLUME_MAX,
@@ -205,8 +213,12 @@ LIMITS: dict[type, Callable[[Any], bool]] = {
     Pause: lambda part: part.duration_ms >= 0,
     Gap: lambda part: part.duration_ms >= 0,
     Live: lambda part: part.duration_ms >= 0,
-    Relayed: lambda spent: min(spent.live_ms, spent.stand_in_ms, spent.silent_ms) >= 0,
+    Relayed: lambda spent: _all_count(spent.live_ms, spent.stand_in_ms, spent.silent_ms),
     StartPlay: lambda play: 0 <= play.rise_ms <= RISE_MS_MAX,
+    RelayChanged: lambda told: _all_count(told.at),
+    PlayStarted: lambda told: _all_count(told.at),
+    PlayProgress: lambda told: _all_count(told.underruns, *told.zone_ms.values()),
+    PlayEnded: lambda told: _all_count(told.at, told.frames, told.underruns, *told.zone_ms.values()),
     ZoneHeard: lambda heard: LEVEL_DB_MIN <= heard.level_db <= 0,
 }
 """What the types alone do not say."""
