@@ -94,11 +94,10 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
     """What a rule says is obeyed only once its freshness can be told."""
     if not turn.now.is_past(rule.accepted.not_after) and _rule_waits(turn, rule.accepted.order):
         return
-    whole = isinstance(rule.accepted.order, Timetable)
-    if whole and not rule.saved:
-        return  # what it does is tied to a commit, and the disk has not answered about the first one
+    if _waits_for_its_commit(rule):
+        return
     objection = commands.objection(turn.state, rule.accepted.order, turn.now)
-    if objection is None and whole:
+    if objection is None and isinstance(rule.accepted.order, Timetable):
         timetable.release(turn, rule)
     elif objection is None:
         rule = replace(rule, held=False, base=turn.now.utc, since=turn.now.mono)
@@ -177,10 +176,16 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a job has waited for long enough."""
     jobs = state.jobs.values()
     waiting = [known for known in jobs if (known.held and not known.called_off) or _waits_to_be_chosen(state, known)]
-    orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
+    held = [rule for rule in state.rules.values() if rule.held and not _waits_for_its_commit(rule)]
+    orders = [known.accepted for known in waiting] + [rule.accepted for rule in held]
     over = [MonoMs(at + 1) for accepted in orders if (at := now.over_at(accepted.not_after)) is not None]
     asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
     return [*over, *asked, *timetable.next_wake(state, now)]
+
+
+def _waits_for_its_commit(rule: KnownRule) -> bool:
+    """What a timetable does is tied to a commit, and the disk has not answered about the first one."""
+    return isinstance(rule.accepted.order, Timetable) and not rule.saved
 
 
 def _waits_to_be_chosen(state: State, known: KnownJob) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Connected, JournalFailed
+from edge_agent.core.events import Connected, JobSaved, JournalFailed
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.units import HOUR_MS
 from tests.core.bench import at_work
@@ -37,6 +37,16 @@ def test_one_signed_ahead_waits_for_its_day() -> None:
     assert bench.wakes_in_ms() <= 1_000
     bench.pass_s(1)
     assert jobs(bench) == {TRUA}
+
+
+def test_one_whose_time_passes_before_the_disk_has_answered_makes_nobody_spin() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    ahead = bench.timetable(1, daily(SANG), not_before=bench.now.utc + 1_000, not_after=bench.now.utc + 2_000)
+    bench.pass_s(3)
+    assert bench.wakes_in_ms() > 0
+    bench.send(JobSaved(ahead))
+    assert bench.outcomes() == [(ahead, "expired", "expired")]
 
 
 def test_one_whose_whole_time_passed_while_the_station_was_off_has_replaced_the_older_one() -> None:
