@@ -80,7 +80,8 @@ def end_of(when: JsonObject, start: UtcMs) -> UtcMs:
         return UtcMs(cast(int, when.get("until", start)))
     if when["kind"] == "at":
         return UtcMs(cast(int, when["utc"]))
-    midnight = datetime.combine(date.fromisoformat(str(when["last_day"])) + timedelta(days=1), time())
+    last_day = min(date.fromisoformat(str(when["last_day"])), date.max - timedelta(days=1))  # behind it is no midnight
+    midnight = datetime.combine(last_day + timedelta(days=1), time())
     return UtcMs(int(midnight.replace(tzinfo=ZoneInfo(str(when["timezone"]))).timestamp()) * SECOND_MS)
 
 

@@ -141,7 +141,9 @@ def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:
 def _found(fields: Fields, around: Surroundings) -> JsonObject:
     path = around.base / fields.text(
         "file",
-        form(r".{1,500}", "đường dẫn tệp âm thanh, tính từ bản nháp / the path of an audio file, seen from the draft"),
+        form(
+            r"[^\0]{1,500}", "đường dẫn tệp âm thanh, tính từ bản nháp / the path of an audio file, seen from the draft"
+        ),
     )
     try:
         facts = around.find_audio(path, _duration_ms(fields) if "duration_s" in fields else None)
