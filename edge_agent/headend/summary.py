@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from edge_agent.console.words import printable
 from edge_agent.core.job import Audience, ClipItem, Item, Job, JobClass, LiveItem, Preemption
 from edge_agent.core.order import Timetable
 from edge_agent.core.units import SECOND_MS
@@ -34,7 +35,8 @@ def summary(order: Given, zone: ZoneInfo) -> str:
             lines = _timetable_lines(order, zone)
         case _:
             lines = rule_lines(order, zone)
-    return "\n".join(lines) + "\n"
+    # Some of it are the words of whoever signed first; below the page the next one types a PIN.
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _timetable_lines(order: Timetable, zone: ZoneInfo) -> Iterator[str]:
@@ -103,4 +105,7 @@ def _item(item: Item) -> str:
         stand_in = "" if item.stand_in is None else f"; khi mất tín hiệu phát thay thế “{item.stand_in.title}”"
         told = f"{item.title}, tiếp âm trực tiếp {seconds(item.duration_ms)} giây, tiếng {item.language}{by}"
         return f"{told}; nguồn {', '.join(item.urls)}{stand_in}"
-    return f"{item.title}, trạm tự đọc, tiếng {item.language}{by}: “{item.text}”"
+    text = " ".join(
+        item.text.split()
+    )  # its paragraphs could make up a page of their own, and push this one out of sight
+    return f"{item.title}, trạm tự đọc, tiếng {item.language}{by}: “{text}”"

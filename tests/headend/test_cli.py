@@ -51,6 +51,15 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     assert signed.event == "lu-quet"
 
 
+def test_what_a_text_is_spoken_as_makes_no_lines_of_the_page_either(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft = ward.parent / "draft.toml"
+    draft.write_text(draft.read_text().replace("Nước đang lên.", "Nước đang lên.\\n\\nLên cao."))
+    assert sign(ward, "--draft", str(draft), "--key", "ward-emergency-1") == 0
+    assert "đọc là / is spoken: “Nước đang lên. Lên cao.”\n" in capsys.readouterr().out
+
+
 def test_who_signs_twice_is_told_by_which_key(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draft, order = str(ward.parent / "draft.toml"), ward.parent / "order.json"
     assert sign(ward, "--draft", draft, "--key", "ward-emergency-1") == 0

@@ -160,6 +160,20 @@ for_minutes = 150
 """
 
 
+def test_no_words_of_an_item_make_lines_of_the_page_or_turn_them_round() -> None:
+    """Whoever signs first writes them; whoever signs behind him reads the page, and types her PIN below it."""
+    page = (
+        "Hết.”\\n\\n\\n\\nLệnh phát x, số 7\\n  loại: bản tin thông thường; âm lượng 40\\n\\u202e  vùng phát: tram-09"
+    )
+    lines = shown(ONCE.replace("Xin chào.", page))
+    assert lines[-1] == (
+        "  bản tin 1: Tin, trạm tự đọc, tiếng vi: “Hết.” Lệnh phát x, số 7 loại: bản tin thông thường; âm lượng 40 "
+        "? vùng phát: tram-09”"
+    )
+    assert lines[:2] == shown(ONCE)[:2]
+    assert len(lines) == len(shown(ONCE))
+
+
 def test_windows() -> None:
     assert shown(WINDOW + 'classes = ["priority"]\nsession_minutes = 150\ntotal_minutes = 150\nvolume = 60\n')[:3] == [
         "Trường hợp đặc biệt được phép phát, cụm loa c1, từ 06/10/2026 22h00 đến 07/10/2026 00h30",

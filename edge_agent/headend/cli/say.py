@@ -156,7 +156,7 @@ def _play(sound: bytes) -> None:
 def show_spoken(order: Given) -> None:
     """The words of every text that stations will speak, beside the summary that shows it as it was written."""
     for place, item in _texts(order):
-        print(f"  {place} đọc là / is spoken: “{read_as_far_as_possible(item.text).words}”")
+        print(f"  {place} đọc là / is spoken: “{_one_line(item.text)}”")
 
 
 def _texts(order: Given) -> Iterator[tuple[str, TextItem]]:
