@@ -153,7 +153,7 @@ class Proof:
         batches, held = dict(self._batches), self._held
         head = _head_of(batch)
         if batch.epoch not in batches or head.seq > batches[batch.epoch].head.seq:
-            batches[batch.epoch] = _Batch(head, signed, _keyid_of(signed))
+            batches[batch.epoch] = _Batch(head, signed, keyid_of(signed))
         kept = tuple(chain for group, _ in held for chain in group)
         if not held or _goes_on(kept, chains):
             known = dict(held)
@@ -175,7 +175,7 @@ class Proof:
     def _remember(self, word: Word, line: bytes) -> None:
         place_of(word)
         if isinstance(word, LogBatch):
-            self._batches[word.epoch] = _Batch(_head_of(word), line, _keyid_of(line))
+            self._batches[word.epoch] = _Batch(_head_of(word), line, keyid_of(line))
         else:
             assert isinstance(word, Held), "nothing else has a place"
             self._held.append((word.chains, line))
@@ -192,7 +192,7 @@ def _head_of(batch: LogBatch) -> ChainPoint:
     return ChainPoint(batch.records[-1].seq, batch.records[-1].hash)
 
 
-def _keyid_of(line: bytes) -> str:
+def keyid_of(line: bytes) -> str:
     """Of the one signature that a line has."""
     return _opened(line).signatures[0].keyid
 

@@ -17,7 +17,7 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.headend.logbook import line_of
-from edge_agent.headend.proof import Held, Whose, Word, believe, canonical_form, goes_on, place_of
+from edge_agent.headend.proof import Held, Whose, Word, believe, canonical_form, goes_on, keyid_of, place_of
 from edge_agent.journal.record import ChainPoint, hash_of
 from edge_agent.sync.reports import HelloMsg
 from edge_agent.trust.fields import Fields
@@ -84,11 +84,15 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``finding`` None: the log is whole. ``chains`` are those whose hashes hold, as far as they do."""
+    """``finding`` None: the log is whole. ``chains`` are those whose hashes hold, as far as they do.
+
+    ``signers`` are the ids of the keys by which boxes in this place have signed what is here.
+    """
 
     chains: tuple[Proven, ...]
     finding: Finding | None
     confirmed_at: UtcMs | None = None
+    signers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,8 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
         replace(_proven(epoch, chain, pins.get(epoch, []), known, held), kept=kept.get(epoch, 0))
         for epoch, chain in chains.items()
     )
-    return Verdict(proven, finding, held.utc if held else None)
+    by = {keyid_of(line) for line, word in zip(proof.splitlines(), words, strict=False) if isinstance(word, LogBatch)}
+    return Verdict(proven, finding, held.utc if held else None, tuple(sorted(by)))
 
 
 def _together(words: Iterable[Held]) -> Held | None:

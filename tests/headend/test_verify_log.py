@@ -27,7 +27,8 @@ MASKS = (0x01, 0x20, 0x80)
 def test_a_log_that_was_kept_is_whole(small: tuple[Ward, Files]) -> None:
     ward, files = small
     ended = SMALL.ended
-    assert ward.verify(files) == Verdict((Proven("epoch-1", 1, 3, 3, ended, 3),), None, NOW)
+    chains, by = (Proven("epoch-1", 1, 3, 3, ended, 3),), (ward.station.key.keyid,)
+    assert ward.verify(files) == Verdict(chains, None, NOW, by)
 
 
 @pytest.fixture

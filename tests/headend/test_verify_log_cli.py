@@ -263,7 +263,7 @@ def test_the_log_of_a_place_in_which_two_boxes_stood_is_proven_by_the_keys_of_bo
     assert ward.play(2)
     assert run(ward, "--station", "tram-01") == 0
     told = capsys.readouterr().out
-    assert f"key of a box before it: {first.key.public.raw.hex()}" in told
+    assert f"key of a box before it: {first.key.public.raw.hex()}\n" in told
     on_paper = [word for key in (box.key, first.key) for word in ("--key", key.public.raw.hex())]
     assert run(ward, "--station", "tram-01", *on_paper) == 0
     assert run(ward, "--station", "tram-01", *on_paper[:2]) == 1
@@ -271,3 +271,23 @@ def test_the_log_of_a_place_in_which_two_boxes_stood_is_proven_by_the_keys_of_bo
     files = ward.files()
     ward.put(replace(files, records=files.records.replace(b'"job_id":"job-1"', b'"job_id":"job-7"', 1)))
     assert run(ward, "--station", "tram-01") == 1
+
+
+def test_a_box_of_which_nothing_is_here_is_told_though_the_rest_is_whole(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever holds the server can take away all that the box before has sent, and sign for what is left."""
+    first = ward.station
+    box = ward.stations["tram-01"] = FakeStation(new_signer(), "tram-01", "boot-9")
+    box.new_chain("epoch-9")
+    ward.keyring.admit(replace(ward.keyring.stations[StationId("tram-01")], key=box.key.public))
+    ward.restart()
+    assert ward.play(2)
+    on_paper = [word for key in (box.key, first.key) for word in ("--key", key.public.raw.hex())]
+    for words in ((), on_paper):
+        assert run(ward, "--station", "tram-01", *words) == 0
+        lines = capsys.readouterr().out.splitlines()
+        (earlier,) = [line for line in lines if first.key.public.raw.hex() in line]
+        assert earlier.endswith("; ở đây không có bản ghi nào của máy đó / no record of that box is here")
+        (present,) = [line for line in lines if box.key.public.raw.hex() in line]
+        assert present.endswith(box.key.public.raw.hex())
