@@ -126,6 +126,21 @@ def test_a_signed_order_is_never_written_over_its_own_draft(ward: Path, capsys: 
     assert draft.read_bytes() == before
 
 
+@pytest.mark.parametrize("there", ["keys/ward-routine-1.pem", "trust.json", "pki/ca.key"])
+def test_a_signed_order_is_written_over_nothing_but_an_order(
+    ward: Path, capsys: pytest.CaptureFixture[str], there: str
+) -> None:
+    draft, out = str(ward.parent / "draft.toml"), ward / there
+    before = out.read_bytes()
+    words = ["sign", "--dir", str(ward), "--draft", draft, "--key", "ward-emergency-1", "--out"]
+    assert main([*words, str(out)]) == 1
+    assert "is no signed order; take another name" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    (ward.parent / "empty.json").touch()
+    for _ in range(2):
+        assert main([*words, str(ward.parent / "empty.json")]) == 0
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=[action.name for action in ACTIONS])
 def test_zones_and_records_are_asked_for_only_by_the_commands_that_use_them(
     capsys: pytest.CaptureFixture[str], action: Action

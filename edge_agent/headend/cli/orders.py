@@ -29,6 +29,7 @@ from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
@@ -102,6 +103,7 @@ def _sign(args: argparse.Namespace) -> int:
         envelope = read_envelope(args.add, "--add")
         with of_file("--add", args.add):
             before = read_order(envelope)
+        _check_out(args.out)
         with read_before_signing():
             _show(before, args.timezone)
         for name in args.key:
@@ -110,6 +112,7 @@ def _sign(args: argparse.Namespace) -> int:
         shelf = Shelf(args.content_dir or args.dir / "content", args.content_url) if args.content_url else None
         draft = read_draft(args.draft)
         refuse_a_source(args.out, "--out", (args.draft, args.abbreviations))
+        _check_out(args.out)
         keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
         words = None if args.as_written else own_words(args.abbreviations)
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, words)[1]
@@ -120,6 +123,17 @@ def _sign(args: argparse.Namespace) -> int:
     print(f"đã ký số / signed: {args.out}")
     warn(keyring, order, envelope, args.timezone)
     return 0
+
+
+def _check_out(out: Path) -> None:
+    """Only an order is written over, or what nobody has written yet: a key, a trust file would be gone."""
+    if not (out.exists() and out.stat().st_size):
+        return
+    try:
+        read_order(read_envelope(out, "--out"))
+    except HeadendError as error:
+        told = "đã có, không phải lệnh đã ký; chọn tên khác / exists, and is no signed order; take another name"
+        raise CannotDo(f"--out {out}: {told}") from error
 
 
 def _show(order: Given, zone: ZoneInfo) -> None:
