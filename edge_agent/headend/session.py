@@ -29,6 +29,8 @@ from edge_agent.headend.broker import PACKET_BYTES_MAX
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.pki import Issued
 from edge_agent.sync.bare_client import BareClient
+from edge_agent.sync.guard import PUBLISH
+from edge_agent.sync.limits import ANSWER_BYTES_MAX
 
 SESSION_EXPIRY_S = 24 * 3_600
 # What stations say while the headend is restarted waits at the broker; records wait at the stations anyway.
@@ -86,6 +88,16 @@ class Receipt(Enum):
 
 class PublishError(HeadendError):
     """The broker did not take the message, or nobody knows. Sending it again is harmless: stations know its id."""
+
+
+class _ShortPackets(BareClient):
+    """Who holds the broker may promise 256 MiB: what no broker of ours sends ends the connection."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        most = PACKET_BYTES_MAX if self._in_packet["command"] & 0xF0 == PUBLISH else ANSWER_BYTES_MAX
+        if bufsize > most:
+            raise ConnectionAbortedError(f"a packet of {bufsize} bytes")
+        return super()._sock_recv(bufsize)
 
 
 class Session:
@@ -170,7 +182,7 @@ class Session:
 
     def _new_client(self, client_id: str, authority: Path, identity: Issued) -> Client:
         tls = client_tls(authority, identity)
-        client = BareClient(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
+        client = _ShortPackets(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
         client.tls_set_context(tls)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(*RECONNECT_S)

@@ -14,8 +14,9 @@ import pytest
 from edge_agent.headend import pki
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.session import Arrival, BrokerAddress, LinkDown, LinkUp, Message, Session
+from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX
 from tests.headend.mqtt_client import TIMEOUT_S, Client
-from tests.host.hostile_broker import packet, var_int
+from tests.host.hostile_broker import Wire, hostile_broker, packet, var_int
 
 pytestmark = pytest.mark.host
 
@@ -24,6 +25,8 @@ TOPIC = f"loa/1/u/{STATION}/heartbeat"
 USER_PROPERTIES = b"\x26\0\0\0\0" * 13_000
 # As many as a packet of 64 KiB holds; a broker passes them on unread.
 PACKETS = 10
+HUNG_UP_S = 10
+# Else it would be waited for as long as the broker answers pings.
 AS_LONG = 20
 # Times the work for packets of that length without them; with them it was some hundred.
 
@@ -94,3 +97,29 @@ def test_a_certificate_that_was_renewed_is_shown_at_the_next_connection(
             pass  # tried once more with the old one
     finally:
         session.stop()
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [b"\x30" + var_int(PACKET_BYTES_MAX + 1), b"\x90" + var_int(ANSWER_BYTES_MAX + 1)],
+    ids=["a message", "an answer"],
+)
+def test_a_packet_longer_than_any_that_a_broker_sends_is_neither_waited_for_nor_kept(
+    authority: pki.Authority, tmp_path: Path, begins: bytes
+) -> None:
+    """Whoever holds the broker would have 256 MiB of each in memory, or properties that take days to unpack."""
+
+    def promises_much(wire: Wire) -> None:
+        wire.establish()
+        wire.write(begins + bytes(100))
+        wire.until_hung_up()
+
+    headend = pki.issue_client(authority, tmp_path / "clients", "headend")
+    with hostile_broker(tmp_path, authority, promises_much) as (port, ended):
+        address = BrokerAddress("localhost", port)
+        session = Session(address, authority.path, headend, "headend", lambda _: None, ["loa/1/u/+/heartbeat"])
+        session.start()
+        try:
+            ended.get(timeout=HUNG_UP_S)
+        finally:
+            session.stop()
