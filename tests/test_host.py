@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.host import HostReader, read
+from edge_agent.host import HostReader, Way, read
 from edge_agent.sync.reports import HostStatus
 
 PATIENCE_S = 60
-BROKER = ("127.0.0.1", 8883)
+BROKER = Way(("127.0.0.1", 8883))
 
 
 def box(sysfs: Path, temperature: str | None = None, **alarms: str) -> Path:
@@ -61,7 +61,7 @@ def test_an_alarm_that_cannot_be_read_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broker", ["no-such-name.invalid", "a..b", "x" * 70, "256.1.1.1"])
 def test_without_a_way_to_the_broker_there_is_no_address(tmp_path: Path, broker: str) -> None:
-    assert read(tmp_path, (broker, 8883), "", tmp_path).address is None
+    assert read(tmp_path, Way((broker, 8883)), "", tmp_path).address is None
 
 
 def test_a_broker_of_the_newer_internet_protocol_has_a_local_address_too(tmp_path: Path) -> None:
@@ -70,7 +70,36 @@ def test_a_broker_of_the_newer_internet_protocol_has_a_local_address_too(tmp_pat
             probe.connect(("::1", 8883))
         except OSError:
             pytest.skip("this host has no IPv6")
-    assert read(tmp_path, ("::1", 8883), "", tmp_path).address == "::1"
+    assert read(tmp_path, Way(("::1", 8883)), "", tmp_path).address == "::1"
+
+
+class Names:
+    """Whoever is asked for names: an address for each question, the next of these, and the last one for all others."""
+
+    def __init__(self, *told: str) -> None:
+        self._told = list(told)
+        self.asked: list[str] = []
+
+    def __call__(self, name: str, _within_s: float) -> list[str]:
+        self.asked.append(name)
+        if not self._told[0]:
+            del self._told[0]
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return [self._told.pop(0) if len(self._told) > 1 else self._told[0]]
+
+
+def test_the_brokers_name_is_asked_for_once_and_not_with_each_reading_for_the_sim_pays_for_it(tmp_path: Path) -> None:
+    names = Names("127.0.0.1")
+    way = Way(("broker.example", 8883), names)
+    assert [read(tmp_path, way, "", tmp_path).address for _ in range(3)] == ["127.0.0.1"] * 3
+    assert names.asked == ["broker.example"]
+
+
+def test_a_name_that_was_not_found_or_leads_nowhere_is_asked_for_again(tmp_path: Path) -> None:
+    names = Names("", "255.255.255.255", "127.0.0.1")
+    way = Way(("broker.example", 8883), names)
+    assert [read(tmp_path, way, "", tmp_path).address for _ in range(4)] == [None, None, "127.0.0.1", "127.0.0.1"]
+    assert names.asked == ["broker.example"] * 3
 
 
 class SlowBox:

@@ -27,7 +27,7 @@ from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 from edge_agent.fetch_and_stage import FetchAndStage, Memory
 from edge_agent.free_space import MEMORY_FREE_BYTES_MIN
-from edge_agent.host import HostReader
+from edge_agent.host import HostReader, Way
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
 from edge_agent.identity.renewing import Renewal, Renewer
@@ -120,8 +120,8 @@ def _ports(
     session = MqttSession(server, post, clock.now, lambda: upstream.will(clock.now()), note.ended)
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
     identity = Identity(sender, config.site.area, config.name)
-    broker = (config.broker.host, config.broker.port)
-    box = HostReader(partial(host.read, config.paths.state_dir, broker, config.serial))
+    way = Way((config.broker.host, config.broker.port))
+    box = HostReader(partial(host.read, config.paths.state_dir, way, config.serial))
     box.start()
     upstream = Upstream(identity, session, sign_as, box.latest)
     progress = Progress(notifier, {CORE: CORE_MS_MAX, NETWORK: NETWORK_MS_MAX}, boot_ms())

@@ -128,7 +128,6 @@ class Station:
         trust = Trust(content.authority.path, host_clock)
         self._url = f"https://{CONTENT}:{content.port}"
         self._trust = trust
-        self._folder = folder
         self.port = port
         self.posted: list[Event] = []
         self.fetcher = HttpsFetcher(folder / "originals", trust, SHORT, 0, RightOfWay(others_s=1, spread_s=1))
@@ -161,7 +160,7 @@ class Station:
             "home": self.read,
             "live source": self._listen,
             "renewal": self._renew,
-            "box": lambda: host.read(self._folder, (BROKER, self.port), "").address,
+            "box": lambda: host.Way((BROKER, self.port)).address(),
         }
 
     def _listen(self) -> str:

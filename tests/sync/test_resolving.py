@@ -174,7 +174,7 @@ def test_a_machine_that_starts_no_process_has_no_address_for_a_name(monkeypatch:
 def test_a_box_whose_brokers_name_hangs_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asking(monkeypatch, HANGS, tmp_path)
     monkeypatch.setattr(host, "NAME_S", 0.5)
-    seen = host.read(tmp_path, (NAME, 8883), "", tmp_path)
+    seen = host.read(tmp_path, host.Way((NAME, 8883)), "", tmp_path)
     assert (seen.address, seen.storage_free_mb is None) == (None, False)
 
 
