@@ -37,7 +37,8 @@ DIAL_S_MAX = 24 * 3_600
 # DIAL_S and CONNECT_TIMEOUT_S (``client``), far longer than a turn may take. Whoever answers for the name must not be
 # able to end a process that plays on from its cache. What hangs for a day all the same hangs for good.
 ESTABLISH_S = 60
-# From the start to the SUBACK; the handshake alone may take half of it.
+# From the handshake to the SUBACK: two round trips, and a broker to which a whole commune comes back. Not from the
+# start: name, dead addresses and handshake may take longer by themselves, and would at each attempt.
 LOOP_S = 1.0
 # How often deadlines are looked at; outgoing messages wake the loop at once.
 FLUSH_S = 5
@@ -103,10 +104,9 @@ class Connection:
 
     def run(self) -> Ending:
         """Connect, serve until the end, and say why it ended. Raises CallbackFailed only."""
-        begun = self._clock().mono
         try:
             if self._stands(lambda: open_client(self._client, self._settings)):
-                self._serve(begun)
+                self._serve()
         finally:
             since = self._close()
         lasted_ms = 0 if since is None else self._clock().mono - since
@@ -154,7 +154,8 @@ class Connection:
         client.on_disconnect = _guarded(self._on_disconnect)
         return client
 
-    def _serve(self, begun: MonoMs) -> None:
+    def _serve(self) -> None:
+        begun = self._clock().mono
         while self._stands(lambda: self._client.loop(LOOP_S)):
             if self._leaving:
                 self._client.disconnect()

@@ -8,11 +8,14 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Connected, Disconnected, Event, MessageArrived
+from edge_agent.core.units import MonoMs
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync import client, connection, resolving
 from edge_agent.sync.client import INFLIGHT_MAX, OUTGOING_MAX, SESSION_EXPIRY_S, WILL_DELAY_S
@@ -20,7 +23,7 @@ from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Wire, hostile_broker, packet, publish
-from tests.sync.rigs import STATION, TIMEOUT_S, thread_failures
+from tests.sync.rigs import STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
 from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, QUIET, Clock, Street
 
 CONNECT, SUBSCRIBE, DISCONNECT = 0x10, 0x80, 0xE0
@@ -104,6 +107,32 @@ def test_a_broker_that_shakes_hands_and_makes_no_session_is_left(
     with street.facing(script, keepalive_s=1 if script is grants_nothing else 60) as (session, inbox):
         assert inbox.next(Disconnected).detail == "no session in time"
         assert not session.publish(STATE, b"to nobody", qos=1)
+
+
+def test_whoever_took_all_of_their_time_to_find_and_greet_a_broker_has_time_left_for_a_session(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name, dead addresses and a slow handshake, each within its own bound, would be so slow each time."""
+    late_ms = 0
+
+    def found(host: str) -> list[str]:
+        nonlocal late_ms
+        late_ms += 1_000 * round(client.DIAL_S + client.CONNECT_TIMEOUT_S)
+        return ["127.0.0.1"]
+
+    def clock() -> Now:
+        now = host_clock()
+        return replace(now, mono=MonoMs(now.mono + late_ms))
+
+    inbox = Inbox()
+    monkeypatch.setattr(resolving, "known", found)
+    with hostile_broker(street.directory, street.authority, QUIET) as (port, _):
+        session = MqttSession(street.settings(port), inbox.post, clock, lambda: b"will")
+        session.start()
+        try:
+            inbox.next(Connected)
+        finally:
+            session.stop()
 
 
 @contextmanager
