@@ -1,7 +1,8 @@
 """Say to the central side what the core wants said: picture the state, sign it, hand it to the session.
 
 Decides nothing about when; ``core.talk`` does. What cannot be sent now is not queued here: the core says it again after
-the next connection, and the log is its own outbox.
+the next connection, and the log is its own outbox. A state for which a line that stands has no room comes with the next
+heartbeat: the broker keeps the one before it, and would show that until something changes again.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Upstream:
         self._sign = sign
         self._host = host
         self._born = False
+        self._state_lacks = False
         self._rubbish = _Span(RUBBISH_ANSWERS_A_MINUTE, MINUTE_MS)
         self._plans = _Span(PLANS_AN_HOUR, HOUR_MS)
 
@@ -92,7 +94,7 @@ class Upstream:
         """Publish the whole state."""
         why = Why.GOODBYE if not online else Why.CHANGE if self._born else Why.BIRTH
         self._born = True
-        self._send(messages.state(self._who.sender, self.picture(state, now, why)))
+        self._state_lacks = not self._send(messages.state(self._who.sender, self.picture(state, now, why)))
 
     def heartbeat(self, state: State, now: Now) -> None:
         """Publish a sign of life."""
@@ -100,6 +102,8 @@ class Upstream:
         uptime_s = now.mono // 1000
         beat = HeartbeatMsg(uptime_s, now, playing, _waiting(state), self._host())
         self._send(messages.heartbeat(self._who.sender, beat))
+        if self._state_lacks:
+            self.state(state, now, online=True)
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
         """Tell what became of an order on arrival; of what anybody could have sent, only so often."""
@@ -181,10 +185,12 @@ class Upstream:
         """The same picture, unsigned, for the technician's console."""
         return messages.state(self._who.sender, self.picture(state, now, Why.CHANGE)).payload
 
-    def _send(self, out: Outgoing) -> None:
+    def _send(self, out: Outgoing) -> bool:
         envelope = self._sign(out.kind, out.payload)
-        if not self._session.publish(out.topic, envelope, qos=out.qos, retain=out.retain):
+        taken = self._session.publish(out.topic, envelope, qos=out.qos, retain=out.retain)
+        if not taken:
             log.info("not sent kind=%s next=said again after the next connection", out.kind)
+        return taken
 
 
 class _Span:

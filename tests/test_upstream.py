@@ -252,6 +252,18 @@ def test_a_heartbeat_names_what_sounds_and_only_that(wire: Wire) -> None:
     assert beat == HeartbeatMsg(1_000, at_the_server(NOW), (JobId("sounding"),), 0, BOX)
 
 
+def test_a_state_for_which_the_line_had_no_room_is_said_with_the_next_heartbeat_and_no_later_one(
+    wire: Wire, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection stands, so nobody says all anew; and the one before it is kept by the broker, and is not true."""
+    with monkeypatch.context() as full:
+        full.setattr(wire.session, "publish", lambda *_, **__: False)
+        wire.upstream.state(state, NOW, online=True)
+    wire.upstream.heartbeat(state, NOW)
+    wire.upstream.heartbeat(state, NOW)
+    assert [type(one) for one in wire.said()] == [HeartbeatMsg, StateMsg, HeartbeatMsg]
+
+
 # -- the log -----------------------------------------------------------------------------------------------------------
 
 
