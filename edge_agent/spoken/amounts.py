@@ -23,6 +23,11 @@ ORDINAL = re.compile(r"(?<![^\W_])thứ\s+(?:\d\s*(?:,|và|đến|hoặc|[-–])
 SECTION = behind("điều|khoản|điểm|mục|phần|bài|chương|phiên bản|tiểu mục")
 THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 """A sum of money, where a law's paragraph has few digits: khoản 1.500.000 đồng."""
+NUMBERED = behind(
+    r"(?:cấp|tổ|thôn|xóm|ấp|bản|buôn|khu|khối|đội|ngõ|ngách|hẻm|lô|phòng|lớp|quận|phường|ngày|mùng|mồng|thứ|tháng|quý|"
+    r"đợt|khóa|khoá|tuyến|đường|điều|khoản|trang)(?: số)?|(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số"
+)
+TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng")
 SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
 MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
@@ -45,6 +50,10 @@ DAYS_OR_DAY = Puzzle(
 )
 ONE_UP = Puzzle(Why.UNCLEAR, "viết “đến”, “trừ” hoặc dấu phẩy / write “đến” (to), or a comma")
 WITH_STOPS = Puzzle(Why.UNCLEAR, "một số: viết 1.500.000; hai số: thêm dấu phẩy / one number: 1.500.000; two: a comma")
+TWO_OR_DECIMAL = Puzzle(
+    Why.UNCLEAR,
+    "hai số: viết “6, 7” hoặc “6 và 7”; phần lẻ: viết “6 phẩy 7” / two numbers: “6, 7”; a decimal: “6 phẩy 7”",
+)
 DECIMAL_COMMA = Puzzle(
     Why.UNCLEAR, "phần nghìn viết 12.405, phần lẻ viết 5,65 / thousands are written 12.405, decimals 5,65"
 )
@@ -75,7 +84,8 @@ def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:
 
 def _number(piece: Piece, number: str, *, with_unit: bool) -> str | Puzzle:
     if not number.isdigit():
-        return _with_signs(number)
+        listed = TWO_NUMBERS.fullmatch(piece.token) and not COUNTED_BY_MONTH.match(piece.after)
+        return TWO_OR_DECIMAL if listed and piece.follows(NUMBERED) else _with_signs(number)
     if number[0] == "0" and len(number) > 2:
         return numbers.digits(number)
     if piece.follows(ORDINAL):
