@@ -9,7 +9,7 @@ import functools
 import re
 
 from edge_agent.spoken import numbers
-from edge_agent.spoken.days import DAY_OR_SHARE, MONTH, PLACE, RATIO, said_day
+from edge_agent.spoken.days import DAY_OR_SHARE, HOURS, MONTH, PLACE, RATIO, said_day
 from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
 from edge_agent.spoken.table import NOT_BEFORE_LETTER, built_in
 from edge_agent.spoken.unread import Puzzle, Why
@@ -54,6 +54,7 @@ TWO_OR_DECIMAL = Puzzle(
     Why.UNCLEAR,
     "hai số: viết “6, 7” hoặc “6 và 7”; phần lẻ: viết “6 phẩy 7” / two numbers: “6, 7”; a decimal: “6 phẩy 7”",
 )
+HOUR_OR_GRAM = Puzzle(Why.UNCLEAR, "giờ: viết 7h; trọng lượng: viết “7 gam” / the hour: 7h; a weight: “7 gam”")
 DECIMAL_COMMA = Puzzle(
     Why.UNCLEAR, "phần nghìn viết 12.405, phần lẻ viết 5,65 / thousands are written 12.405, decimals 5,65"
 )
@@ -79,6 +80,8 @@ def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:
     words = _number(piece, number, with_unit=unit is not None)
     if unit is None or isinstance(words, Puzzle):
         return words
+    if unit == "g" and number.isdigit() and int(number) <= HOURS:
+        return HOUR_OR_GRAM
     return f"{words} {built_in().units[unit]}"
 
 

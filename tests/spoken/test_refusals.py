@@ -47,6 +47,8 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("bão số 5,6", "5,6", Why.UNCLEAR),
         ("tháng 4,5 đóng phí", "4,5", Why.UNCLEAR),
         ("ngày 5,6 tháng 9", "5,6", Why.UNCLEAR),
+        ("họp lúc 7g sáng", "7g", Why.UNCLEAR),
+        ("từ 7-11g", "7-11g", Why.UNCLEAR),
         ("xem Facebook Live", "Live", Why.WORD),
         ("Omicron", "Omicron", Why.WORD),
         ("Москва", "Москва", Why.WORD),
