@@ -55,6 +55,8 @@ TWO_OR_DECIMAL = Puzzle(
     "hai số: viết “6, 7” hoặc “6 và 7”; phần lẻ: viết “6 phẩy 7” / two numbers: “6, 7”; a decimal: “6 phẩy 7”",
 )
 HOUR_OR_GRAM = Puzzle(Why.UNCLEAR, "giờ: viết 7h; trọng lượng: viết “7 gam” / the hour: 7h; a weight: “7 gam”")
+MINUTES = Puzzle(Why.UNCLEAR, "viết “phút” / write “phút” (minutes)")
+QUOTED = re.compile(r"(?:^|[\s(])['‘][^'’\n]*$")
 DECIMAL_COMMA = Puzzle(
     Why.UNCLEAR, "phần nghìn viết 12.405, phần lẻ viết 5,65 / thousands are written 12.405, decimals 5,65"
 )
@@ -197,6 +199,7 @@ def rules() -> tuple[Rule, ...]:
     unit = rf"(?:\s?({built_in().unit}){NOT_BEFORE_LETTER})?"
     return (
         Rule(re.compile(r"\d{1,3}(?:\s\d{3})+" + END), lambda _: WITH_STOPS),
+        Rule(re.compile(r"\d{1,3}['’](?![^\W_])"), lambda piece: None if piece.follows(QUOTED) else MINUTES),
         Rule(re.compile(r"\d+(?:\.\d+)+" + END), _section),
         Rule(re.compile(rf"({NUMBER}(?:\s?x\s?{NUMBER})+){unit}{END}"), _times_as_much),
         Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),

@@ -49,6 +49,7 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("ngày 5,6 tháng 9", "5,6", Why.UNCLEAR),
         ("họp lúc 7g sáng", "7g", Why.UNCLEAR),
         ("từ 7-11g", "7-11g", Why.UNCLEAR),
+        ("đi bộ 5' là tới", "5'", Why.UNCLEAR),
         ("xem Facebook Live", "Live", Why.WORD),
         ("Omicron", "Omicron", Why.WORD),
         ("Москва", "Москва", Why.WORD),
