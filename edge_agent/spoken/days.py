@@ -26,6 +26,12 @@ DATED = re.compile(
     r"(?:\d{1,2}(?:/\d{1,2}(?:/\d{4})?)?\s*(?:,|;|và|hoặc|đến|[-–])\s*)*$",
     re.IGNORECASE,
 )
+AROUND = behind("từ|đến|tới|hết|trước|sau|vào|nghỉ")
+A_SHARE_OF = re.compile(
+    r"\s(?:số|dân|dân số|diện tích|giờ|ngày|tháng|tuần|hộ|người|quãng đường|chặng|tổng|năm(?! (?:\d|nay|tới|sau|học)))"
+    r"(?![^\W_])"
+)
+"""Behind such words 1/2 is half a day as soon as the first of February: nghỉ 1/2 ngày, đến 2/3 số hộ."""
 LUNAR = re.compile(r"\s*\(?(?:âm lịch|ÂL|AL)(?![^\W_])")
 RATIO = behind("tỷ lệ|tỉ lệ|tỷ số|tỉ số")
 PLACE = behind(r"ngõ|ngách|hẻm|kiệt|nhà|số nhà|nhà số|(?<!quyết định )(?<!công văn )số|lô|căn|phòng|thửa|lớp")
@@ -72,8 +78,14 @@ def _days(piece: Piece) -> Said:
         return None
     if any(re.fullmatch(r"\d{1,2}/\d{1,2}", end) for end in ends) and not _is_dated(piece):
         return DAY_OR_SHARE if all(said_day(end, lunar=False) for end in ends) and len(ends) == 1 else None
+    if "/" in piece.token and len(FIGURES.findall(piece.token)) == 2 and _may_be_a_share(piece):
+        return DAY_OR_SHARE
     lunar = LUNAR.match(piece.after) is not None
     return _from_to(ends, lambda end: said_day(end, lunar=lunar))
+
+
+def _may_be_a_share(piece: Piece) -> bool:
+    return piece.follows(AROUND) and A_SHARE_OF.match(piece.after) is not None
 
 
 def _is_dated(piece: Piece) -> bool:
