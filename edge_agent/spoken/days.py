@@ -115,6 +115,8 @@ def _short_year(piece: Piece) -> Said:
 
 
 def _month_and_year(piece: Piece) -> Said:
+    if piece.follows(RATIO):
+        return None
     first, year = map(int, piece.token.split("/"))
     of_year = f"năm {numbers.count(year)}"
     if piece.follows(MONTH) and 1 <= first <= 12:
