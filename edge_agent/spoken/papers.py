@@ -23,6 +23,9 @@ BEFORE_NUMERAL = re.compile(
     rf"(?:{NUMERAL}\s*(?:,|và|đến|[-–])\s*)*$",
     re.IGNORECASE,
 )
+BESIDE = r"(?:\s*,\s*|\s+(?:và|đến)\s+)"
+IN_A_LIST = re.compile(rf"{BESIDE}[IVX]{{2,}}(?![^\W_])")
+ENDS_A_LIST = re.compile(rf"(?<![^\W_])[IVX]{{2,}}{BESIDE}$")
 QUARTERS = re.compile(r"[TQP]\d{1,2}")
 PLATE = behind("biển số|biển kiểm soát|xe")
 RUNS = re.compile(r"\d+|[^\W\d_]+")
@@ -97,7 +100,8 @@ def _is_numeral(piece: Piece) -> bool:
     first = piece.token.split("/")[0]
     if len(first) == 1:
         listed = piece.opens_line and piece.after[:2] in (". ", ") ")
-        return first in "IVX" and (listed or piece.follows(BEFORE_NUMERAL))
+        beside = IN_A_LIST.match(piece.after) or piece.follows(ENDS_A_LIST)
+        return first in "IVX" and (listed or bool(beside) or piece.follows(BEFORE_NUMERAL))
     if is_syllable(first):  # XI, VI: words too
         return piece.follows(BEFORE_NUMERAL) and not piece.next_word.isupper()
     return piece.follows(BEFORE_NUMERAL) or set(first) <= set("IVX")
