@@ -51,6 +51,14 @@ COUNTED = re.compile(
 """Of such there are so many: the number is counted, not dialled."""
 
 
+NO_KNOWN_NUMBER = Puzzle(
+    Why.NUMBER,
+    "điện thoại: viết cả mã vùng, 024 0000 1234; mã số: viết liền / a phone number: with its area code; a code: in one",
+)
+CODE_DIGITS_MIN = 6
+# In groups: fewer are an amount, as in "gọi 1.500 thanh niên".
+
+
 def _net_address(_: Piece) -> Said:
     return Puzzle(Why.NET_ADDRESS)
 
@@ -92,6 +100,13 @@ def _noted(piece: Piece) -> Said:
     return _grouped(piece.token) if piece.follows(NOTED) else None
 
 
+def _in_groups(piece: Piece) -> Said:
+    """38.123.456 behind "gọi" or "tài khoản": nobody means thirty-eight million."""
+    code = piece.follows(CALLING) or piece.follows(NOTED)
+    long = len("".join(GROUPS.findall(piece.token))) >= CODE_DIGITS_MIN
+    return NO_KNOWN_NUMBER if code and long and not COUNTED.match(piece.after) else None
+
+
 RULES = (
     Rule(
         re.compile(
@@ -107,4 +122,5 @@ RULES = (
     Rule(re.compile(r"(?:11\d|1\d{3})" + END), _short_call),
     Rule(re.compile(rf"{EMERGENCY}(?:\s?[/–-]\s?{EMERGENCY})*+{END}"), _emergency),
     Rule(re.compile(r"\d{4,20}(?:[ .-]\d{2,8}){0,5}" + END), _noted),
+    Rule(re.compile(r"\(?\d{1,8}\)?(?:[ .]\d{2,8}){1,5}" + END), _in_groups),
 )
