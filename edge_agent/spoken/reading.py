@@ -70,13 +70,15 @@ def read_as_far_as_possible(text: str) -> Reading:
 
 def _composed(text: str) -> str:
     """Composed letters, plain spaces, no control characters; lines stay lines."""
-    lines = unicodedata.normalize("NFC", text).splitlines()
-    return "\n".join("".join(map(_plain, line)) for line in lines)
+    lines = text.splitlines()
+    return unicodedata.normalize("NFC", "\n".join("".join(map(_plain, line)) for line in lines))
 
 
 def _plain(char: str) -> str:
-    """A digit of any script as ours; what is no sign at all as a space."""
+    """A digit of any script as ours; what is no sign at all as a space, and what nobody sees as nothing."""
     category = unicodedata.category(char)
+    if category == "Cf":
+        return ""  # 12\u200b5 is seen as 125
     if category == "Nd":
         return str(unicodedata.digit(char))
     return " " if category[0] in "CZ" else char
