@@ -41,7 +41,6 @@ from edge_agent.core.wall_time import local_time
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.restoring import beside, restored
-from edge_agent.trust.strict_json import WireError
 
 EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
 DRAWN = b"<svg "
@@ -65,7 +64,7 @@ def run(config: Config, asked: Asked) -> int:
     now = _now(seen)
     try:
         state = _state(config, now, seen)
-    except (OSError, WireError, JournalError) as error:
+    except (OSError, ValueError, JournalError) as error:  # ValueError: the trust file is none, or of another realm
         remedy = "chạy bằng sudo? rồi: edge-agent doctor / use sudo? then: edge-agent doctor"
         print(f"không đọc được lệnh phát đã nạp / cannot read the stored orders: {error} → {remedy}", file=sys.stderr)
         return EXIT_UNREADABLE

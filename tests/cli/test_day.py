@@ -330,6 +330,14 @@ def test_a_journal_of_another_version_is_not_touched(desk: Desk) -> None:
     assert not [name for name in os.listdir(desk.folder.parent) if "quarantined" in name]
 
 
+def test_a_trust_file_of_another_realm_is_said_with_what_to_do(desk: Desk) -> None:
+    desk.station.given.trust.write_bytes(makers.trust_file(realm="vn-da-nang"))
+    status, out, err = desk.next("--day", "today")
+    assert (status, out) == (1, "")
+    assert "vn-da-nang" in err
+    assert "edge-agent doctor" in err
+
+
 def test_no_journal_at_all_is_said_and_none_is_made(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no"):
         read_journal(tmp_path / "nowhere")
