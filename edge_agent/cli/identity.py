@@ -167,6 +167,7 @@ def _certificate(config: Config) -> Certificate:
 def _folders(config: Config) -> Iterator[Path]:
     yield from (paths.originals(config), paths.audio(config), paths.journal(config))
     yield from config.paths.state_dir.glob(f"{paths.journal(config).name}.*")  # damaged ones that were put aside
+    yield from (paths.warnings_in_memory(config), paths.live(config))
 
 
 def _confirmed(station: str) -> bool:

@@ -304,6 +304,17 @@ def test_what_a_reset_has_emptied_is_synced_before_the_mark_of_the_reset_goes(
     assert not resetting.begun(made.config)
 
 
+def test_sound_that_the_card_did_not_take_goes_from_memory_too(tmp_path: Path) -> None:
+    """A box that is handed on with its power on would still hold what the ward was warned of."""
+    made = box(tmp_path / "a")
+    folders = [made.config.paths.run_dir / name for name in ("warnings", "live")]
+    for folder in folders:
+        (folder / "originals").mkdir(parents=True)
+        (folder / "originals" / "kept.bin").write_bytes(b"a warning")
+    assert identity.factory_reset(made.config, sure=True) == 0
+    assert [list(folder.iterdir()) for folder in folders] == [[], []]
+
+
 def test_a_link_within_a_folder_goes_with_it_and_what_lies_behind_stays(tmp_path: Path) -> None:
     """Nor does it keep the reset from its end: whoever took the service over would have a box nobody can give away."""
     made = box(tmp_path / "a")
