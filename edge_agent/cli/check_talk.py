@@ -61,6 +61,9 @@ def manifests(config: Config, seen: Status | Absence) -> Finding:
     if isinstance(seen, Absence) or seen.manifests is None:
         return Finding(MANIFESTS, f"{config.content.home}: not known, as the agent does not tell")
     wrong = [one for one in seen.manifests if one.lacking or one.reason is not None]
+    to_come = [one.scope for one in seen.manifests if not one.issued_at]
+    if not wrong and to_come:
+        return Finding(MANIFESTS, f"{config.content.home}: not yet come: {', '.join(to_come)}")
     if not wrong:
         return Finding(MANIFESTS, f"{config.content.home}: nothing is lacking")
     said = [(one.scope, lacking_words(one)) for one in wrong]

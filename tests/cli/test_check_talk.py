@@ -67,6 +67,14 @@ def test_what_manifests_a_station_has_and_what_it_lacks(shared: StationRig) -> N
     assert_fault(found, "area/vn: thiếu 2 lệnh (không tải được bản kê lệnh", "check the network")
 
 
+def test_of_a_manifest_that_has_not_come_yet_nobody_is_told_that_nothing_is_lacking(shared: StationRig) -> None:
+    config = replace(shared.config, content=replace(shared.config.content, home="https://home.example"))
+    here, none_yet = ScopeStatus("area/vn", 1, 7, UtcMs(1), 0, None), ScopeStatus("station/a", 0, 0, UtcMs(0), 0, None)
+    found = check_talk.manifests(config, read_status(picture(manifests=(here, none_yet))))
+    assert_well(found)
+    assert found.seen == "https://home.example: not yet come: station/a"
+
+
 @pytest.mark.parametrize(("up", "fault"), [(True, False), (False, True), (None, True)])
 def test_the_device_process_that_runs_and_the_one_that_does_not(up: bool | None, fault: bool) -> None:
     assert check_talk.device(up).fault is fault
