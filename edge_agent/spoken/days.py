@@ -114,13 +114,20 @@ def _short_year(piece: Piece) -> Said:
     return None if piece.follows(PLACE) else WHOLE_YEAR
 
 
+def _months_year(piece: Piece) -> str | None:
+    """Behind "tháng" 10/2026, and 10-2026 too."""
+    month, year = map(int, FIGURES.findall(piece.token))
+    named = piece.follows(MONTH) and 1 <= month <= 12
+    return f"{numbers.month(month)} năm {numbers.count(year)}" if named else None
+
+
 def _month_and_year(piece: Piece) -> Said:
     if piece.follows(RATIO):
         return None
+    if of_month := _months_year(piece):
+        return of_month
     first, year = map(int, piece.token.split("/"))
     of_year = f"năm {numbers.count(year)}"
-    if piece.follows(MONTH) and 1 <= first <= 12:
-        return f"{numbers.month(first)} {of_year}"
     if piece.follows(LAW) or piece.follows(QUARTER):
         return f"{numbers.count(first)} {of_year}"
     return f"tháng {numbers.month(first)} {of_year}" if 1 <= first <= 12 else None
@@ -132,4 +139,5 @@ RULES = (
     Rule(re.compile(DAY_BY_DOTS + END), _day_by_dots),
     Rule(re.compile(r"\d{1,2}/\d{1,2}/\d{2}" + END), _short_year),
     Rule(re.compile(r"\d{1,3}/(?:19|20)\d\d" + END), _month_and_year),
+    Rule(re.compile(rf"\d{{1,2}}{DASH}(?:19|20)\d\d{END}"), _months_year),
 )
