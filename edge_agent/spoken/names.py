@@ -19,6 +19,8 @@ NAME_BEFORE = re.compile(r"(?<![^\W\d_])[A-ZĐ][^\W\d_A-Z]+ $")
 INITIAL_OR_PLACE = Puzzle(
     Why.UNCLEAR, "viết “phường”, “quận”, hoặc viết đủ tên người / write the word, or the person's whole name"
 )
+ROOM = re.compile(r"P\.\s?\d{3}")
+ROOM_OR_PLACE = Puzzle(Why.UNCLEAR, "viết “phòng” hoặc “phường” / write the word: room or ward")
 CAPITALS = Puzzle(
     Why.UNCLEAR,
     "là một từ thì viết thường, là chữ viết tắt thì viết đầy đủ / a word: in small letters; an abbreviation: in full",
@@ -38,6 +40,8 @@ def _initial(piece: Piece) -> Said:
     """P. is a ward before its name or number, and somebody's initial elsewhere; behind a name nobody knows."""
     if not PLACE_FOLLOWS.match(piece.after):
         return None
+    if ROOM.match(piece.found.string, piece.found.start()):
+        return ROOM_OR_PLACE
     if NAME_BEFORE.search(piece.before):
         return INITIAL_OR_PLACE
     return built_in().abbreviations[piece.token] + stop_after(piece.found)

@@ -54,6 +54,7 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("họp lúc 7g sáng", "7g", Why.UNCLEAR),
         ("từ 7-11g", "7-11g", Why.UNCLEAR),
         ("đi bộ 5' là tới", "5'", Why.UNCLEAR),
+        ("họp tại P.201", "P.", Why.UNCLEAR),
         ("gọi 38.123.456", "38.123.456", Why.NUMBER),
         ("điện thoại 3812 3456", "3812 3456", Why.NUMBER),
         ("điện thoại (84) 24 3812 3456", "(84) 24 3812 3456", Why.NUMBER),
