@@ -25,7 +25,7 @@ THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 """A sum of money, where a law's paragraph has few digits: khoản 1.500.000 đồng."""
 NUMBERED = behind(
     r"(?:cấp|tổ|thôn|xóm|ấp|bản|buôn|khu|khối|đội|ngõ|ngách|hẻm|lô|phòng|lớp|quận|phường|ngày|mùng|mồng|thứ|tháng|quý|"
-    r"đợt|khóa|khoá|tuyến|đường|điều|khoản|trang)(?: số)?|(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số"
+    r"đợt|khóa|khoá|đường|điều|khoản|trang)(?: số)?|(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số"
 )
 TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng")
@@ -36,7 +36,7 @@ FOR_ONE = (
     "suất|con|cây|sào|bao|gói|chai|xe"
 )
 A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?(?:(?:nghìn|ngàn|triệu|tỷ|tỉ)\s)?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
-COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
+COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|tỉ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
 """Of such there are four a month: no fourth month."""
 A_LENGTH = re.compile(r"\d\s?(?:mm|cm|m|km)\s?$")
 UPWARDS = behind("cao|sâu|dài|dày|lên|xuống|dâng|ngập")

@@ -27,11 +27,16 @@ DATED = re.compile(
     re.IGNORECASE,
 )
 AROUND = behind("từ|đến|tới|hết|trước|sau|vào|nghỉ")
+SHARES = re.compile(r"0?1/0?2|0?[12]/0?3|0?[13]/0?4")
+NO_NOUN = re.compile(
+    r"(?:\s*(?:$|[^\w\s])|\s(?:đến|tới|năm|và|hoặc|tại|ở|âm|trở|sẽ|thì|là|phải|cho|hằng|hàng|này|vừa)(?![^\W_]))"
+)
+MEASURED = behind("(?:tăng|giảm|rút|ngập|cạn|vơi|mất|lên|xuống) (?:đến|tới|hết)")
 A_SHARE_OF = re.compile(
     r"\s(?:số|dân|dân số|diện tích|giờ|ngày|tháng|tuần|hộ|người|quãng đường|chặng|tổng|năm(?! (?:\d|nay|tới|sau|học)))"
     r"(?![^\W_])"
 )
-"""Behind such words 1/2 is half a day as soon as the first of February: nghỉ 1/2 ngày, đến 2/3 số hộ."""
+"""Behind such words 1/2 is half a day as soon as the first of February: nghỉ 1/2 ngày, đến 2/3 số hộ, từ 1/2 km."""
 LUNAR = re.compile(r"\s*\(?(?:âm lịch|ÂL|AL)(?![^\W_])")
 RATIO = behind("tỷ lệ|tỉ lệ|tỷ số|tỉ số")
 PLACE = behind(r"ngõ|ngách|hẻm|kiệt|nhà|số nhà|nhà số|(?<!quyết định )(?<!công văn )số|lô|căn|phòng|thửa|lớp")
@@ -85,7 +90,10 @@ def _days(piece: Piece) -> Said:
 
 
 def _may_be_a_share(piece: Piece) -> bool:
-    return piece.follows(AROUND) and A_SHARE_OF.match(piece.after) is not None
+    if not piece.follows(AROUND):
+        return False
+    of_something = SHARES.fullmatch(piece.token) and not NO_NOUN.match(piece.after)
+    return piece.follows(MEASURED) or bool(of_something or A_SHARE_OF.match(piece.after))
 
 
 def _is_dated(piece: Piece) -> bool:
