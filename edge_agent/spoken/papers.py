@@ -30,6 +30,9 @@ QUARTERS = re.compile(r"[TQP]\d{1,2}")
 PLATE = behind("biển số|biển kiểm soát|xe")
 RUNS = re.compile(r"\d+|[^\W\d_]+")
 CAPITALS = r"[A-ZĐƯ]"
+IN_CAPITALS = Puzzle(
+    Why.UNCLEAR, "đơn vị viết thường: 2 m, 500 m2, 50.000 đ, 5 l; triệu viết “triệu” / units in small letters: 2 m, 5 l"
+)
 T_OR_Q = Puzzle(
     Why.UNCLEAR,
     "viết đầy đủ: thứ hai, tháng hai, quý hai, quận hai, phường hai / write it out: weekday, month, quarter, district",
@@ -111,8 +114,8 @@ def _code(piece: Piece) -> Said:
     """5A, CT2, QL1A: what letters mean by the table, else by their names."""
     if QUARTERS.fullmatch(piece.token):
         return T_OR_Q
-    if re.fullmatch(r"\d{2,}[KM]", piece.token):
-        return Puzzle(Why.UNCLEAR, "viết “nghìn” hoặc “triệu” / write “nghìn” or “triệu”")
+    if re.fullmatch(r"\d{2,}K", piece.token):
+        return Puzzle(Why.UNCLEAR, "viết “nghìn” / write “nghìn” (thousand)")
     return built_in().abbreviations.get(piece.token) or _runs(piece.token)
 
 
@@ -134,6 +137,7 @@ RULES = (
     Rule(re.compile(r"\d{1,5}/(?:19|20)\d\d" + END), _law_of_year),
     Rule(re.compile(rf"\d{{2}}(?:-)?[A-ZĐ]{{1,2}}\d?[- ]?(?:\d{{3}}\.\d{{2}}|\d{{4,5}}){END}"), _plate),
     Rule(re.compile(rf"{NUMERAL}(?:{DASH}{NUMERAL}|/(\d{{4}}))?{END}"), _roman),
+    Rule(re.compile(rf"\d+(?:[.,]\d+)*(?:\s?[ML]|\s[GĐ](?!/c))[23]?{END}|\d{{3,}}Đ{END}"), lambda _: IN_CAPITALS),
     Rule(
         re.compile(
             rf"\d{{1,4}}[A-UX-ZĐ]{END}|\d{{1,3}}[A-E]\d{{1,2}}{END}|{CAPITALS}{{1,4}}\d{{1,4}}(?:{CAPITALS}\d{{0,3}})?{END}"

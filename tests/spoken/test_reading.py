@@ -54,6 +54,7 @@ def test_where_the_voice_pauses_is_kept(text: str, words: str) -> None:
         ("Vắc-xin, ki-lô-mét", "Vắc-xin, ki-lô-mét"),
         ("bà H. ở xóm 3", "bà hát. ở xóm ba"),
         ("m² và km", "mét vuông và ki-lô-mét"),
+        ("Có 5 Đ/c dự", "Có năm Đồng chí dự"),
         ("١٢ hộ", "mười hai hộ"),
         ("12\u200b5 hộ", "một trăm hai mươi lăm hộ"),
         ("Th\u00adông báo", "Thông báo"),
