@@ -28,7 +28,7 @@ NUMBERED = behind(
     r"đợt|khóa|khoá|đường|điều|khoản|trang)(?: số)?|(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số"
 )
 TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
-DAY = behind("ngày|mùng|mồng")
+DAY = behind("ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7])")
 SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
 MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
 FOR_ONE = (

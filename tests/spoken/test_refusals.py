@@ -43,6 +43,8 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("hạ từ 5 - 3", "5 - 3", Why.UNCLEAR),
         ("21h - 2", "-", Why.UNCLEAR),
         ("ngày 10-11 họp", "10-11", Why.UNCLEAR),
+        ("sáng 5-10 khám bệnh", "5-10", Why.UNCLEAR),
+        ("họp thứ Hai 5-10", "5-10", Why.UNCLEAR),
         ("ngày 29/2/2026", "29/2/2026", Why.NO_SUCH_TIME),
         ("tính bằng m", "m", Why.UNCLEAR),
         ("Nguyễn Văn P. Bà con", "P.", Why.UNCLEAR),
