@@ -105,7 +105,6 @@ def _item(item: Item) -> str:
         stand_in = "" if item.stand_in is None else f"; khi mất tín hiệu phát thay thế “{item.stand_in.title}”"
         told = f"{item.title}, tiếp âm trực tiếp {seconds(item.duration_ms)} giây, tiếng {item.language}{by}"
         return f"{told}; nguồn {', '.join(item.urls)}{stand_in}"
-    text = " ".join(
-        item.text.split()
-    )  # its paragraphs could make up a page of their own, and push this one out of sight
+    # Its paragraphs could make up a page of their own, and push this one out of sight.
+    text = " ".join(item.text.split())
     return f"{item.title}, trạm tự đọc, tiếng {item.language}{by}: “{text}”"
