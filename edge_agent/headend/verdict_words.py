@@ -50,8 +50,9 @@ _NOT_HERE = (
     "own journal (400 days); `report` tells of a card that rotted",
 )
 """Of a chain that a server took over in its middle, or says so: whoever holds it could have cut off its beginning."""
-_NOTHING_OF_IT = ("ở đây không có bản ghi nào của máy đó", "no record of that box is here")
-"""It may never have sent one; or whoever holds the server has taken all of them away, and signed for what is left."""
+_NOTHING_BY_IT = ("ở đây không có gì ký bằng khóa này", "nothing here is signed by it")
+"""That box may never have sent a record, or gone on with its log by another key; or whoever holds the server has taken
+all that it sent away, and signed for what is left."""
 _TAIL = (
     "CHƯA CHỨNG MINH ĐƯỢC là không còn bản ghi nào sau đó: hai tệp cùng bị thay bằng bản cũ trông vẫn như vậy",
     "NOT PROVEN that nothing came behind these: both files, put back to an earlier state, look the same",
@@ -102,7 +103,7 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
     yield f"  khóa công khai của trạm / the station's public key: {_public(whose.station.key)}"
     for earlier in whose.station.before:
         lacking = well(verdict) and earlier.keyid not in verdict.signers
-        nothing = f"; {' / '.join(_NOTHING_OF_IT)}" if lacking else ""
+        nothing = f"; {' / '.join(_NOTHING_BY_IT)}" if lacking else ""
         yield f"  khóa của máy trước / the key of a box before it: {_public(earlier)}{nothing}"
     for key in _server_keys(whose):
         yield f"  khóa xác nhận của máy chủ / the server's key: {key}"

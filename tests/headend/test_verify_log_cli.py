@@ -273,7 +273,7 @@ def test_the_log_of_a_place_in_which_two_boxes_stood_is_proven_by_the_keys_of_bo
     assert run(ward, "--station", "tram-01") == 1
 
 
-def test_a_box_of_which_nothing_is_here_is_told_though_the_rest_is_whole(
+def test_a_box_by_whose_key_nothing_is_signed_is_told_though_the_rest_is_whole(
     ward: Ward, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever holds the server can take away all that the box before has sent, and sign for what is left."""
@@ -288,6 +288,6 @@ def test_a_box_of_which_nothing_is_here_is_told_though_the_rest_is_whole(
         assert run(ward, "--station", "tram-01", *words) == 0
         lines = capsys.readouterr().out.splitlines()
         (earlier,) = [line for line in lines if first.key.public.raw.hex() in line]
-        assert earlier.endswith("; ở đây không có bản ghi nào của máy đó / no record of that box is here")
+        assert earlier.endswith("; ở đây không có gì ký bằng khóa này / nothing here is signed by it")
         (present,) = [line for line in lines if box.key.public.raw.hex() in line]
         assert present.endswith(box.key.public.raw.hex())
