@@ -17,6 +17,7 @@ from edge_agent.headend.signing import SigningError, sign_order
 from edge_agent.spoken.own import NO_OWN_WORDS
 from edge_agent.spoken.table import Table
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
+from edge_agent.trust.orders import OrderType
 
 
 def topics_of(order: Given) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def compose(
         grant.issuer,
         grant.level,
         now,
-        partial(keyring.serials.next, now=now),
+        partial(keyring.serials.next, now=now, at_once=kind is OrderType.COMMAND),
         facts_of,
         None if shelf is None else shelf.publish,
         base,

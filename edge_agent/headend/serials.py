@@ -42,13 +42,20 @@ class Serials:
                 "must never go back"
             ) from error
 
-    def next(self, issuer: str, now: UtcMs) -> int:
-        """One that this issuer never had; durable before it is returned, so that no crash gives it out twice."""
-        with alone(self._lock):
-            last = self.last()
-            last[issuer] = max(last.get(issuer, 0) + 1, (now - SERIALS_BEGAN) // SECOND_MS)
-            write_durably(self._path, dump(last))
-            return last[issuer]
+    def next(self, issuer: str, now: UtcMs, *, at_once: bool = False) -> int:
+        """One that this issuer never had; durable before it is returned, so that no crash gives it out twice.
+
+        ``at_once``: a stop waits for no room on a disk. What is not written the clock gives to nobody a second later.
+        """
+        try:
+            with alone(self._lock):
+                given = self._following(issuer, now)
+                write_durably(self._path, dump({**self.last(), issuer: given}))
+                return given
+        except OSError:
+            if at_once:
+                return self._following(issuer, now)
+            raise
 
     def note(self, issuer: str, serial: int) -> None:
         """One that was given out in another folder."""
@@ -56,3 +63,6 @@ class Serials:
             last = self.last()
             if serial > last.get(issuer, 0):
                 write_durably(self._path, dump({**last, issuer: serial}))
+
+    def _following(self, issuer: str, now: UtcMs) -> int:
+        return max(self.last().get(issuer, 0) + 1, (now - SERIALS_BEGAN) // SECOND_MS)

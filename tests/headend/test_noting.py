@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 import pytest
 
 from edge_agent.core.heads import area_scope
-from edge_agent.headend import dispatch
+from edge_agent.headend import dispatch, serials
 from edge_agent.headend.cli import main
+from edge_agent.headend.given import heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.manifest_shelf import renew
 from edge_agent.headend.new_network import create_keyring
@@ -20,6 +23,7 @@ from edge_agent.headend.noting import noted
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import PublishError, Receipt
+from edge_agent.headend.signing import read_order
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.manifests import parse_head, read_manifest
@@ -237,3 +241,33 @@ def test_manifests_that_nobody_can_read_keep_no_stop_from_going_out(
     shown = capsys.readouterr()
     assert "taken by the broker" in shown.out
     assert "manifests.json: " in shown.err
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "serials.json")
+
+
+@pytest.mark.parametrize("breaks", ["write_durably", "alone"])
+def test_a_disk_that_takes_no_number_keeps_no_stop_from_going_out(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], breaks: str
+) -> None:
+    monkeypatch.setattr(serials, breaks, full)
+    assert ward.all_stop(Broker(9, AssertionError())) == 0
+    assert "taken by the broker" in capsys.readouterr().out
+    ((stop,), last) = [read_order(path.read_bytes()) for path in ward.noted()], ward.keyring.serials.last()
+    assert heading_of(stop).serial > last["dong-thanh"]
+
+
+def test_a_number_of_elsewhere_that_cannot_be_noted_is_told_and_keeps_no_order_from_going_out(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ward.place / "serials.json").unlink()
+    with monkeypatch.context() as broken:
+        broken.setattr(serials, "write_durably", full)
+        assert ward.publish(Broker(9, AssertionError())) == 0
+    shown = capsys.readouterr()
+    assert "taken by the broker" in shown.out
+    assert "serials.json: No space left on device" in shown.err
+    (ward.place / "serials.json").write_text("{")
+    assert ward.publish(Broker(9, AssertionError())) == 0
+    assert "restore it, its numbers must never go back" in capsys.readouterr().err

@@ -51,3 +51,12 @@ def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(tmp_
     (tmp_path / "serials.json").write_text("{")
     with pytest.raises(KeyringError, match="never go back"):
         Serials(tmp_path).next(WARD, SERIALS_BEGAN)
+
+
+def test_what_can_wait_is_given_no_number_that_the_disk_has_not_taken(tmp_path: Path) -> None:
+    serials = Serials(tmp_path)
+    (tmp_path / "serials.lock").mkdir()
+    with pytest.raises(IsADirectoryError):
+        serials.next(WARD, SERIALS_BEGAN)
+    assert serials.next(WARD, SERIALS_BEGAN, at_once=True) == 1
+    assert serials.last() == {}

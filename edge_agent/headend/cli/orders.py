@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
-from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
@@ -54,6 +55,7 @@ FORCE = (
     "note nothing of it: no serial, no manifest"
 )
 NOT_SENT = "chưa gửi, chưa ghi gì / not sent, nothing is noted; `--force` vẫn gửi, không ghi / sends it, unnoted"
+NOT_NOTED = "số của lệnh chưa ghi lại, gửi lại sau khi dọn chỗ / its number is not noted; publish it again with room"
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -160,9 +162,19 @@ def _publish(args: argparse.Namespace) -> int:
     if why_not is not None:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
-    keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
+    _note_serial(keyring, order, envelope)
     noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
     return _send(args, keyring, envelope, now, noting)
+
+
+def _note_serial(keyring: Keyring, order: Given, envelope: bytes) -> None:
+    """A book that cannot be written keeps no order from going out."""
+    try:
+        keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
+    except KeyringError as error:
+        print(f"chú ý / note: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"chú ý / note: {error.filename}: {error.strerror}; {NOT_NOTED}", file=sys.stderr)
 
 
 def _send(args: argparse.Namespace, keyring: Keyring, envelope: bytes, now: UtcMs, noting: Noting) -> int:
