@@ -111,8 +111,8 @@ def _advance_one(turn: Turn, play: Occurrence) -> None:
 
 def _stage(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
-    if not play.zones:
-        finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
+    if not play.zones:  # nor will it be on another day: what it sets right does not sound any more
+        sounding.call_off(turn, turn.state.jobs[play.job_id], Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
         return
     clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
     clips.leave_out(turn, job, play.since)

@@ -11,6 +11,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
 from tests.core.series import sounds
+from tests.trust import makers
 
 URGENT = {"class": "emergency"}
 
@@ -56,6 +57,19 @@ def test_a_correction_of_what_was_stopped_before_anybody_heard_it_is_refused_by_
     bench.end(wrong, Reason.SHUTDOWN, ms=0)
     bench.send(JobSaved(right))
     assert bench.outcomes()[-1] == (right, "rejected", "not_heard_here")
+
+
+def test_one_that_recurs_is_over_then_and_is_not_refused_for_each_day_to_come() -> None:
+    """It had a record for each of them at once, and beyond the first day began anew: records without end."""
+    bench = at_work()
+    wrong = bench.order(job_id="wrong")
+    bench.pass_s(1)
+    bench.deaf = {fx.SaveJob}
+    right = bench.order(job_id="right", corrects="wrong", when=makers.rule_when())
+    bench.end(wrong, Reason.SHUTDOWN, ms=0)
+    bench.send(JobSaved(right))
+    assert bench.outcomes()[1:] == [(right, "rejected", "not_heard_here")]
+    assert bench.state.jobs == {}
 
 
 def test_a_correction_that_is_no_warning_ends_none_and_keeps_none_out() -> None:
