@@ -65,9 +65,10 @@ NETWORK_MS_MAX = 2 * SECOND_MS
 # WatchdogSec=10 and RestartSec=2 another process stands in its place within 15 s.
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
-FIRST_SWEEP_MS = 10 * MINUTE_MS
-# Where mains are switched off every night, no process sees its second day. Not sooner: welcome and manifests come
-# first, and what they name is kept.
+FIRST_MS = 10 * MINUTE_MS
+# Of a sweep, and of a look at the certificate. Where mains are switched off every night, no process sees its second
+# day, and where they are on for the broadcasts alone, none its sixth hour. Not sooner: welcome and manifests come
+# first; what they name is kept, and by the time that they tell a certificate is due.
 RENEWAL_MS = 6 * HOUR_MS
 # Freshness is proven again this often (protocol). A renewal that fails at the first look has a thousand more before the
 # certificate ends.
@@ -230,8 +231,8 @@ def chores(inbox: Inbox, heartbeat_s: int, renew: Callable[[], None]) -> tuple[C
     return (
         Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
         Chore(inbox.hello_due, HELLO_MS),
-        Chore(inbox.sweep_due, SWEEP_MS, FIRST_SWEEP_MS),
-        Chore(renew, RENEWAL_MS),
+        Chore(inbox.sweep_due, SWEEP_MS, FIRST_MS),
+        Chore(renew, RENEWAL_MS, FIRST_MS),
     )
 
 

@@ -89,8 +89,7 @@ class Renewer:
         self._tried_at: float | None = None
 
     def start(self) -> None:
-        """Look once now, and then whenever reminded."""
-        self._wake.set()
+        """Look whenever reminded. Not now: without a network it would be in vain, and nobody asks again for an hour."""
         threading.Thread(target=self._run, name="renewing", daemon=True).start()
 
     def remind(self) -> None:

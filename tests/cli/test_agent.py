@@ -98,6 +98,16 @@ def test_a_station_that_is_never_switched_off_is_swept_daily() -> None:
     assert others == [first + 24 * HOUR_MS, first + 48 * HOUR_MS]
 
 
+def test_a_station_that_is_on_for_an_hour_at_a_time_looks_at_its_certificate_when_it_knows_the_time() -> None:
+    """At its start it has neither the time, by which one is due, nor a network: it would be renewed only by its end."""
+    now, looked = 0, list[int]()
+    house = Housekeeping(agent.chores(Inbox(), 300, lambda: looked.append(now)), lambda: MonoMs(now))
+    while now <= HOUR_MS:
+        now += house.turn()
+    assert len(looked) == 1
+    assert looked[0] > MINUTE_MS
+
+
 def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     boot_id, mono = kernel_boot_id(), MonoMs(boot_ms() - 1)

@@ -114,6 +114,7 @@ def living(made: Box, now: Now = SYSTEM) -> Iterator[Life]:
     )
     session = MqttSession(settings, note.watch(post), lambda: now, lambda: b"{}", hear)
     renewer.start()
+    renewer.remind()
     session.start()
     try:
         yield life

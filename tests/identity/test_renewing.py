@@ -129,7 +129,8 @@ def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptur
     assert sum("certificate not renewed" in record.message for record in caplog.records) == 2
 
 
-def test_the_thread_looks_at_its_start_and_whenever_it_is_told_also_while_it_looks_and_else_it_rests() -> None:
+def test_the_thread_looks_whenever_it_is_told_also_while_it_looks_and_else_it_rests_at_its_start_too() -> None:
+    """There is no network yet then: it would be a try in vain, and the next one an hour away."""
     looks: queue.Queue[int] = queue.Queue()
     numbers = count()
 
@@ -142,7 +143,9 @@ def test_the_thread_looks_at_its_start_and_whenever_it_is_told_also_while_it_loo
 
     renewer = Renewer(Asked(is_due=False), clock)
     renewer.start()
-    for tell in (lambda: None, renewer.remind, renewer.refused):
+    time.sleep(RESTS_S)
+    assert looks.empty()
+    for tell in (renewer.remind, renewer.refused):
         tell()
         for _ in range(2):  # each that is told of is told to look again
             looks.get(timeout=PATIENCE_S)
