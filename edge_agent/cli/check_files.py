@@ -26,7 +26,7 @@ from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
-from edge_agent.identity.certificate import legible, read_certificate, trouble_by_clock
+from edge_agent.identity.certificate import OVERDUE_AT, due, legible, read_certificate, trouble_by_clock
 from edge_agent.identity.credential import NoPassphrase
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.port import KeyNotShown
@@ -61,6 +61,9 @@ BROKER_CA = Text("chứng thư gốc của máy chủ", "broker's authority")
 CONTENT_CA = Text("chứng thư gốc của máy chủ âm thanh", "content servers' authority")
 STATE = Text("thư mục dữ liệu", "state folder")
 RUN = Text("thư mục chạy", "run folder")
+RENEW_BY_HAND = Text(
+    "sudo edge-agent renew, lệnh này nói vì sao chưa được", "sudo edge-agent renew, which tells why it was not"
+)
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
 ENROL = Text("đăng ký trạm: sudo edge-agent enrol", "enrol the station: sudo edge-agent enrol")
@@ -191,7 +194,19 @@ def certificates(config: Config, now: Now, service_uid: int | None = None) -> It
         (CONTENT_CA, config.content.ca_file, None),
     ):
         found = _certificate(what, file, now, name)
+        if name is not None and not found.fault:
+            found = _renewed(config, now) or found
         yield found if found.fault else not_read(what, file, service_uid) or found
+
+
+def _renewed(config: Config, now: Now) -> Finding | None:
+    """A certificate that the station should have had a successor of long ago; None where there is nothing to say."""
+    file = config.broker.cert_file
+    own = read_certificate(file.read_bytes())
+    if not due(now, own, OVERDUE_AT):
+        return None
+    remedy = RENEW_BY_HAND if config.enrolment.url else RENEW
+    return Finding(CERTIFICATE, f"{file}: chưa gia hạn được / not renewed yet, ends on {_day(own.ends)}", remedy)
 
 
 def free_bytes(folder: Path) -> int:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DUE_AT = 2, 3
 # Of its life: of 825 days 275 are left, in which a station that is switched off for a season still comes by.
+OVERDUE_AT = 3, 4
+# It has been asked for in vain for two months: somebody must look.
 
 
 class NotOurs(ValueError):
@@ -63,12 +65,12 @@ def read_certificate(pem: bytes) -> Certificate:
         return _summary(x509.load_pem_x509_certificate(pem))
 
 
-def due(now: Now, certificate: Certificate) -> bool:
+def due(now: Now, certificate: Certificate, at: tuple[int, int] = DUE_AT) -> bool:
     """Whether to ask for a new one: in the last third of its life, and after it. A clock that nobody trusts knows no
     dates; then the broker's refusal is the sign."""
     if not clock_dates_certificates(now):
         return False
-    part, whole = DUE_AT
+    part, whole = at
     return now.utc >= certificate.begins + (certificate.ends - certificate.begins) * part // whole
 
 

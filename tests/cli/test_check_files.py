@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives import serialization as form
 from edge_agent.cli import check_files, check_talk, service_account
 from edge_agent.cli.finding import Finding
 from edge_agent.config import load
+from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
+from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.installing import pending
 from edge_agent.identity.resetting import mark
 from edge_agent.identity.token_library import OtherKey
@@ -100,6 +102,21 @@ def test_an_expired_trust_file_and_expired_certificates(shared: StationRig) -> N
         assert_fault(finding, "HẾT HẠN ngày / EXPIRED on 20", "ask the operator")
     assert_fault(own, "chứng thư của trạm đã hết hạn ngày 20", "sudo edge-agent renew")
     assert "the station's certificate expired on 20" in own.seen
+
+
+@pytest.mark.parametrize(
+    ("url", "remedy"), [("https://mqtt.example:8444", "sudo edge-agent renew"), ("", "ask the operator")]
+)
+def test_a_certificate_that_should_have_been_renewed_long_ago_is_not_called_well(
+    shared: StationRig, url: str, remedy: str
+) -> None:
+    """Else nobody hears of it until it ends, and the station with it."""
+    config = replace(shared.config, enrolment=replace(shared.config.enrolment, url=url))
+    own = read_certificate(config.broker.cert_file.read_bytes())
+    life = own.ends - own.begins
+    asking, forgotten = (replace(NOW, utc=UtcMs(own.begins + life * part // 100)) for part in (70, 80))
+    assert_well(next(check_files.certificates(config, asking)))
+    assert_fault(next(check_files.certificates(config, forgotten)), "chưa gia hạn được / not renewed yet", remedy)
 
 
 def test_a_certificate_that_has_not_begun_by_a_clock_that_is_trusted(shared: StationRig) -> None:
