@@ -18,7 +18,7 @@ SERVICE_DIGITS = range(6, 11)
 ABROAD = "+84"
 GROUPS = re.compile(r"\d+")
 _HELPERS = "cảnh sát|cấp cứu|cứu hỏa|cứu hoả|cứu nạn|cứu thương|cứu hộ|công an"
-_CALL = "gọi|tổng đài|điện thoại|SĐT|đường dây nóng|hotline|nhấn số|bấm số"
+_CALL = "gọi|liên hệ|liên lạc|số máy|tổng đài|điện thoại|SĐT|đường dây nóng|hotline|nhấn số|bấm số"
 _BETWEEN = f"{_CALL}|{_HELPERS}|ngay|điện|số|máy|đến|tới|cho|theo|khẩn cấp|hoặc|và|là"
 CALLING = re.compile(
     rf"(?<![^\W_])(?:(?:{_CALL})(?:[\s,:()/-]+(?:{_BETWEEN}|\d{{3,11}}))*|(?:{_HELPERS})(?: số)?)[\s,:()/-]+$",
@@ -32,7 +32,7 @@ NOTED = re.compile(
 EMERGENCY = "11[1-5]"
 # Children's protection, rescue, police, fire, ambulance.
 IN_NEED = re.compile(
-    rf"(?<![^\W_])(?:{_CALL}|{_HELPERS}|liên hệ|bấm|quay|báo cháy|báo ngay|báo cho|chữa cháy|PCCC|khẩn cấp)(?![^\W_])"
+    rf"(?<![^\W_])(?:{_CALL}|{_HELPERS}|bấm|quay|báo cháy|báo ngay|báo cho|chữa cháy|PCCC|khẩn cấp)(?![^\W_])"
     r"[^.!?\n]*$",
     re.IGNORECASE,
 )

@@ -69,6 +69,8 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("gọi 38.123.456", "38.123.456", Why.NUMBER),
         ("điện thoại 3812 3456", "3812 3456", Why.NUMBER),
         ("điện thoại (84) 24 3812 3456", "(84) 24 3812 3456", Why.NUMBER),
+        ("liên hệ 3812 3456", "3812 3456", Why.NUMBER),
+        ("liên lạc số máy 822.567", "822.567", Why.NUMBER),
         ("STK 123.456.789", "123.456.789", Why.NUMBER),
         ("xem Facebook Live", "Live", Why.WORD),
         ("Omicron", "Omicron", Why.WORD),
