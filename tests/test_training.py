@@ -94,9 +94,9 @@ def test_the_headend_says_that_a_network_is_for_training(
 
 def test_doctor_says_that_a_station_is_for_training(tmp_path: Path) -> None:
     file = make_station(tmp_path).file
-    assert "TẬP HUẤN" not in doctor.configuration(load(file)).seen
+    assert "TẬP HUẤN" not in doctor.configuration(load(file), file).seen
     file.write_text(file.read_text().replace(f'"{REALM}"', '"tap-huan-dt"'))
-    assert doctor.configuration(load(file)).seen.endswith("TẬP HUẤN / TRAINING: no real relays")
+    assert doctor.configuration(load(file), file).seen.endswith("TẬP HUẤN / TRAINING: no real relays")
 
 
 def test_only_the_beginning_of_the_name_counts() -> None:

@@ -179,7 +179,7 @@ def _next_of(config: Config, args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     from edge_agent.cli import doctor
 
-    return _configured(args, doctor.run)
+    return _configured(args, lambda config: doctor.run(config, args.config))
 
 
 def _word(args: argparse.Namespace) -> int:

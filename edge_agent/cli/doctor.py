@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_agent.audio.decode_service import DecodeService
 from edge_agent.cli import check_files, check_parts, check_talk, paths
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.finding import Finding
 from edge_agent.cli.knock import device_up
-from edge_agent.cli.service_account import service_account
+from edge_agent.cli.service_account import not_read, service_account
 from edge_agent.cli.show import language, read_picture
 from edge_agent.clock import StationClock, system_utc_ms
 from edge_agent.config import Config, Ntp
@@ -28,27 +29,27 @@ EXIT_FAULT = 1
 CONFIGURATION = Text("tệp cấu hình", "configuration")
 
 
-def run(config: Config) -> int:
-    """Print every finding; 0 if there is no fault."""
+def run(config: Config, file: Path) -> int:
+    """Print every finding; 0 if there is no fault. ``file`` is the configuration's."""
     faults = 0
-    for finding in findings(config):
+    for finding in findings(config, file):
         faults += finding.fault
         _say(finding.line(), config)
     _say(_closing(faults), config)
     return EXIT_FAULT if faults else 0
 
 
-def findings(config: Config) -> Iterator[Finding]:
+def findings(config: Config, file: Path) -> Iterator[Finding]:
     """Every check, from what must be right first to what depends on it."""
     seen = read_picture(paths.status(config), time.time())
     picture = seen if isinstance(seen, Absence) else seen[0]
     now = clock_of(config) if isinstance(picture, Absence) else picture.clock
     up = device_up(paths.socket(config))
-    yield configuration(config)
+    service_uid = service_account()
+    yield configuration(config, file, service_uid)
     yield check_talk.clock(config, now)
     yield check_parts.clock_chip(config, system_utc_ms())
     yield from check_files.enrolment(config)
-    service_uid = service_account()
     yield check_files.trust_file(config, now, service_uid)
     yield check_files.signing_key(config, service_uid)
     key = check_files.tls_key(config, service_uid)
@@ -69,8 +70,10 @@ def findings(config: Config) -> Iterator[Finding]:
     yield check_talk.manifests(config, picture)
 
 
-def configuration(config: Config) -> Finding:
-    """It has been read, or doctor would not run."""
+def configuration(config: Config, file: Path, service_uid: int | None = None) -> Finding:
+    """It has been read, or doctor would not run; by root, perhaps, alone."""
+    if hidden := not_read(CONFIGURATION, file, service_uid):
+        return hidden
     zones = ", ".join(config.site.zones)
     training = ", TẬP HUẤN / TRAINING: no real relays" if is_training(config.site.realm) else ""
     return Finding(CONFIGURATION, f"station {config.site.station}, area {config.site.area}, zones {zones}{training}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from demo.ward import Ward
 from edge_agent.cli import check_parts, check_talk, doctor, main
 from tests.audio.making import needs_decoder, needs_voice
-from tests.cli.findings import (
-    needs_broker,
-)
+from tests.cli.findings import NOBODY, assert_fault, assert_well, is_root, needs_broker
 from tests.cli.stations import StationRig, make_station
 from tests.console.pictures import picture
 from tests.host.parts import ABSENT
@@ -40,7 +39,7 @@ def test_a_finding_is_one_line_in_vietnamese_and_english(shared: StationRig) -> 
 def test_every_fault_of_an_empty_box_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     station = make_station(tmp_path)
     shutil.rmtree(station.given.directory)
-    assert doctor.run(station.config) == 1
+    assert doctor.run(station.config, station.file) == 1
     *lines, closing_line = capsys.readouterr().out.splitlines()
     faults = [line for line in lines if line.startswith("LỖI/FAULT")]
     assert closing_line.startswith(f"{len(faults)} lỗi")
@@ -49,15 +48,27 @@ def test_every_fault_of_an_empty_box_is_told_at_once(tmp_path: Path, capsys: pyt
     assert all(" → " in line for line in faults)
 
 
+@is_root
+def test_a_configuration_that_the_service_cannot_read_is_not_called_well() -> None:
+    """Root wrote it, root reads it: the next start would be the first to notice."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        station = make_station(Path(folder))
+        station.file.chmod(0o600)
+        assert_fault(doctor.configuration(station.config, station.file, NOBODY), "cannot read it", "chmod a+r")
+        station.file.chmod(0o644)
+        assert_well(doctor.configuration(station.config, station.file, NOBODY))
+
+
 @pytest.mark.parametrize(("walls", "looked"), [("unit", True), ("bwrap", False)])
 def test_limits_of_memory_are_looked_at_where_units_have_them(walls: str, looked: bool, tmp_path: Path) -> None:
     station = make_station(tmp_path, more=f'[decoder]\nsandbox = "{walls}"\n')
-    assert (check_parts.MEMORY in [finding.what for finding in doctor.findings(station.config)]) == looked
+    assert (check_parts.MEMORY in [finding.what for finding in doctor.findings(station.config, station.file)]) == looked
 
 
 def test_without_diacritics_doctor_prints_plain_ascii(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     station = make_station(tmp_path, more='[console]\nlanguage = "vi-ascii"\n')
-    doctor.run(station.config)
+    doctor.run(station.config, station.file)
     assert capsys.readouterr().out.isascii()
 
 
@@ -67,7 +78,7 @@ def test_what_an_agent_that_was_taken_over_says_of_itself_moves_no_cursor(
 ) -> None:
     station = make_station(tmp_path, more=f'[console]\nlanguage = "{language}"\n')
     station.show(json.dumps({**json.loads(picture()), "software": ESCAPES}).encode())
-    doctor.run(station.config)
+    doctor.run(station.config, station.file)
     heard = capsys.readouterr().out
     assert "is running" in heard
     assert not any(char in heard for char in ESCAPES)
@@ -76,7 +87,7 @@ def test_what_an_agent_that_was_taken_over_says_of_itself_moves_no_cursor(
 def test_ctrl_c_while_doctor_looks_is_a_short_word(
     shared: StationRig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(_config: object) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(doctor, "findings", stop)
