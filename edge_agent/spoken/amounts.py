@@ -31,6 +31,8 @@ TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7])")
 SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
 MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
+NO_COMRADE = r"(?!/c(?![^\W_]))"
+"""5 đ/c are five people, and no money."""
 FOR_ONE = (
     "người|hộ|học sinh|khẩu|ngày|tháng|năm|tuần|giờ|phút|giây|lần|lượt|buổi|đợt|ca|mũi|vụ|"
     "suất|con|cây|sào|bao|gói|chai|xe"
@@ -197,7 +199,7 @@ def _per(piece: Piece) -> Said:
 @functools.cache
 def rules() -> tuple[Rule, ...]:
     """Made once, when the table of units has been read."""
-    unit = rf"(?:\s?({built_in().unit}){NOT_BEFORE_LETTER})?"
+    unit = rf"(?:\s?({built_in().unit}){NOT_BEFORE_LETTER}{NO_COMRADE})?"
     return (
         Rule(re.compile(r"\d{1,3}(?:\s\d{3})+" + END), lambda _: WITH_STOPS),
         Rule(re.compile(r"\d{1,3}['’](?![^\W_])"), lambda piece: None if piece.follows(QUOTED) else MINUTES),

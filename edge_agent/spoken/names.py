@@ -8,7 +8,7 @@ import re
 from edge_agent.spoken import numbers
 from edge_agent.spoken.piece import Piece, Rule, Said
 from edge_agent.spoken.syllables import is_bare, is_syllable
-from edge_agent.spoken.table import built_in, stop_after
+from edge_agent.spoken.table import NEVER, built_in, stop_after
 from edge_agent.spoken.unread import Puzzle, Why
 
 BARE_LETTERS_MAX = 4
@@ -21,6 +21,12 @@ INITIAL_OR_PLACE = Puzzle(
 )
 ROOM = re.compile(r"P\.\s?\d{3}")
 ROOM_OR_PLACE = Puzzle(Why.UNCLEAR, "viết “phòng” hoặc “phường” / write the word: room or ward")
+TWO_MEANINGS = {
+    "đ/c": (re.compile(r"\s*(?::|\d|(?:số|nhà|ngõ|tổ dân phố|thôn)(?![^\W_]))"), "đồng chí, địa chỉ"),
+    "bs": (re.compile(r"[\s:]*\d{2}-?[A-ZĐ]"), "bác sĩ, biển số"),
+}
+"""An address, or a plate, stands behind what is a person elsewhere."""
+COUNTED = re.compile(r"\d\s*$")
 CAPITALS = Puzzle(
     Why.UNCLEAR,
     "là một từ thì viết thường, là chữ viết tắt thì viết đầy đủ / a word: in small letters; an abbreviation: in full",
@@ -33,6 +39,9 @@ def _abbreviation(piece: Piece) -> Said:
         return Puzzle(Why.UNCLEAR, f"viết đầy đủ / write it out: {table.unclear[token]}")
     if INITIAL.fullmatch(token):
         return _initial(piece)
+    other, meanings = TWO_MEANINGS.get(token.lower().removesuffix("."), (NEVER, ""))
+    if other.match(piece.after) and not piece.follows(COUNTED):
+        return Puzzle(Why.UNCLEAR, f"viết đầy đủ / write it out: {meanings}")
     return table.abbreviations[token] + stop_after(piece.found)
 
 
