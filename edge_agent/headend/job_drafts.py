@@ -135,6 +135,8 @@ def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:
     if isinstance(told, tuple):
         unread = "; ".join(piece.text() for piece in told)
         raise fields.wrong("text", f"không đọc thành lời được / cannot be read aloud: {unread}. {AS_WRITTEN}")
+    if not any(char.isalnum() for char in told):
+        raise fields.wrong("text", "không có lời nào để đọc / no words to be spoken")
     return written
 
 

@@ -246,6 +246,14 @@ def test_a_text_that_cannot_be_read_is_not_signed(ward: Path, capsys: pytest.Cap
     assert not (ward.parent / "lenh.json").exists()
 
 
+@pytest.mark.parametrize("text", [" ", "…", "(?)", "\\u200b"])
+def test_a_text_that_says_nothing_is_not_signed(ward: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A station would have no sound of it, and its ward no warning."""
+    assert sign(ward, HEAD + item(text)) == 2
+    assert "items[0].text: không có lời nào để đọc / no words to be spoken" in capsys.readouterr().err
+    assert not (ward.parent / "lenh.json").exists()
+
+
 def test_an_officer_may_leave_it_to_the_voice_as_it_is_written(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sign(ward, HEAD + item("Mời XYZ họp 7h30."), "--as-written") == 0
     assert signed(ward) == ["Mời XYZ họp 7h30."]
