@@ -117,8 +117,9 @@ def speakable(text: str) -> str:
 
 
 def _line(line: str) -> str:
+    seen = (char for char in line if unicodedata.category(char) != "Cf")
     # [[…]] would be spoken as phoneme names.
-    kept = (" " if char in "[]" or unicodedata.category(char)[0] in "CZ" else char for char in line)
+    kept = (" " if char in "[]" or unicodedata.category(char)[0] in "CZ" else char for char in seen)
     return " ".join("".join(kept).split())
 
 

@@ -131,6 +131,7 @@ def test_a_text_longer_than_may_be_ordered_is_refused_not_cut() -> None:
 
 def test_what_is_spoken_is_words_in_paragraphs() -> None:
     assert speakable("  Một\thai \r\n\r\n[[ba]]\x1b[2J\n…\nbốn\u00a0năm\u200b") == "Một hai\n\nba 2J\n\nbốn năm"
+    assert speakable("12\u200b5 people, warn\u00ading") == "125 people, warning"  # as it is seen
 
 
 def test_a_vietnamese_text_is_spoken_in_words_whatever_its_region() -> None:
