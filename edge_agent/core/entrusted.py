@@ -75,7 +75,8 @@ def changed(turn: Turn, event: TrustChanged) -> None:
         turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, accepted.order_id, Reason.KEY_REVOKED))
     for rule in rules:
         enforcing.end(turn, rule, Reason.KEY_REVOKED)
-    for known in jobs:
+    # As they are now: what was chosen by one of these rules may be over with it.
+    for known in [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
 
 

@@ -18,7 +18,7 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Cancel, Choose
+from edge_agent.core.order import Cancel, Choose, Pause
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
 from tests.core.bench import Bench, at_work
@@ -217,6 +217,19 @@ def test_what_may_only_be_offered_from_now_on_falls_silent_though_its_amplifiers
     bench.send(TrustChanged(bench.state.trust, frozenset(), changed=(today,)))
     assert (bench.state.plays, bench.closed(), bench.outcomes()) == ({}, set(), [])
     assert bench.state.jobs[job].offered, "as what had not begun to warm up: it waits to be chosen"
+
+
+def test_an_offer_whose_key_is_revoked_together_with_that_of_its_choice_has_one_record() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    choice = bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    bench.pass_s(60)
+    bench.pass_s(1)
+    bench.rule(Pause(60_000))
+    bench.end(offer, Reason.SHUTDOWN, ms=500)
+    assert bench.phase(offer) is Phase.QUEUED
+    bench.send(TrustChanged(bench.state.trust, frozenset({choice, offer})))
+    assert [told for told in bench.outcomes() if told[0] == offer] == [(offer, "interrupted", "key_revoked")]
 
 
 def test_a_choice_that_the_disk_refuses_has_chosen_nothing() -> None:
