@@ -94,6 +94,8 @@ def test_a_number_out_of_range_is_refused_by_the_name_of_its_message(
     values = {field.name: getattr(message, field.name) for field in fields(message)} | {name: wrong}
     if wrong == -1 and isinstance(message, StartPlay) and name == "at":
         return  # what is due is due, however long since
+    if wrong == -1 and isinstance(message, ZoneHeard):
+        return  # a level
     decode = decode_to_device if isinstance(message, get_args(ToDevice)) else decode_to_core
     with pytest.raises(LinkError, match=type(message).__name__):
         decode(encode(type(message)(**values)))

@@ -100,8 +100,8 @@ PLANTS = (
     Plant(
         "that something sounds is not kept",
         f"{CORE}/sounding.py",
-        "    keep_mark(turn, play, Mark.FIRST_SAMPLE)\n",
-        "",
+        "\n    keep_mark(turn, play, Mark.FIRST_SAMPLE)\n",
+        "\n",
     ),
     Plant(
         "a boot forgets what had begun",
