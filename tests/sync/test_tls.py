@@ -1,0 +1,57 @@
+"""Whom the station believes to be its server, whichever Python it has: whomever its authority has signed for."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from edge_agent.headend.pki import Authority, issue_server
+from edge_agent.sync.dial import dial
+from edge_agent.sync.tls import client_context, context_of
+from tests.host.content import running_content
+
+PATIENCE_S = 60
+
+
+def plain_authority(folder: Path) -> Authority:
+    """As ``openssl req -x509`` makes one: an authority, and not a word of what its key may be used for."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "our own CA")])
+    certificate = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3_650))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "ca.pem"
+    path.write_bytes(certificate.public_bytes(Encoding.PEM))
+    return Authority(certificate, key, path)
+
+
+@pytest.mark.parametrize(
+    "believing",
+    [lambda ours: client_context(ours.path), lambda ours: context_of(ours.certificate.public_bytes(Encoding.DER))],
+    ids=["pinned", "given at enrolment"],
+)
+def test_an_authority_that_says_nothing_of_its_keys_use_is_believed_as_it_was_before_an_upgrade(
+    tmp_path: Path, believing: Callable[[Authority], ssl.SSLContext]
+) -> None:
+    """Python 3.13 wants it to; the station would call its own network another one's, and be off it."""
+    ours = plain_authority(tmp_path)
+    server = issue_server(ours, tmp_path / "server", "server", ["localhost"])
+    with running_content(tmp_path, ours, server) as content:
+        until = time.monotonic() + PATIENCE_S
+        dial("localhost", content.port, believing(ours), PATIENCE_S, until).close()
