@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+import random
 import socket
 import ssl
 import struct
@@ -121,9 +122,11 @@ def dial(
 def connected(host: str, port: int, stall_s: float, deadline: float) -> socket.socket:
     """The first address that answers, each within its share: one that is dead leaves time for the next. Raises OSError.
 
-    The name, and each of its addresses, has ``stall_s`` at most.
+    The name, and each of its addresses, has ``stall_s`` at most. Which is the first, chance says: behind one that takes
+    whoever comes there may be no TLS (a server that hangs, a way on which large packets are lost), each time anew.
     """
-    found = addresses(host, min(stall_s, _left_s(deadline)))[:ADDRESSES_MAX]
+    found = addresses(host, min(stall_s, _left_s(deadline)))
+    found = random.sample(found, min(len(found), ADDRESSES_MAX))
     trouble = OSError(f"no address of {host}")
     for left, address in zip(range(len(found), 0, -1), found, strict=True):
         within_s = min(stall_s, _left_s(deadline) / left)

@@ -25,6 +25,8 @@ from tests.sync.test_live_stream import SOUND
 
 PHONE_BOOK = 30
 # Addresses of one name, as a DNS answer over TCP may hold.
+TRIES = 30
+# Of two addresses one is never the first of so many tries: once in 10^9 runs.
 
 
 @pytest.fixture
@@ -105,6 +107,17 @@ def test_an_address_that_is_dead_leaves_time_for_the_next(
     with nobody_answers("127.0.0.9", content.port):
         Dialled(monkeypatch, "127.0.0.9", "127.0.0.1")
         assert cache.fetch(patience=Patience(6, 6, 10**9)) == Fetched(cache.root / KEY)
+
+
+def test_an_address_that_takes_whoever_comes_and_says_nothing_is_not_the_one_that_is_asked_each_time(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs, or a way on which large packets are lost: connecting goes well there, and nothing behind."""
+    cache = Cache(tmp_path, content)
+    monkeypatch.setattr(resolving, "known", lambda host: ["127.0.0.9", "127.0.0.1"])
+    with socket.create_server(("127.0.0.9", content.port)):
+        got = (cache.fetch(patience=Patience(0.4, 0.8, 10**9)) for _ in range(TRIES))
+        assert Fetched(cache.root / KEY) in got
 
 
 def test_a_server_that_is_never_late_lets_nobody_read_on_beyond_the_deadline_either(content: Content) -> None:
