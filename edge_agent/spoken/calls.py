@@ -21,7 +21,7 @@ _HELPERS = "cảnh sát|cấp cứu|cứu hỏa|cứu hoả|cứu nạn|cứu th
 _CALL = "gọi|liên hệ|liên lạc|số máy|tổng đài|điện thoại|SĐT|đường dây nóng|hotline|nhấn số|bấm số"
 _BETWEEN = f"{_CALL}|{_HELPERS}|ngay|điện|số|máy|đến|tới|cho|theo|khẩn cấp|hoặc|và|là"
 CALLING = re.compile(
-    rf"(?<![^\W_])(?:(?:{_CALL})(?:[\s,:()/-]+(?:{_BETWEEN}|\d{{3,11}}))*|(?:{_HELPERS})(?: số)?)[\s,:()/-]+$",
+    rf"(?<![^\W_])(?:(?:{_CALL})(?:[\s,:()/-]+(?:{_BETWEEN}|\d{{3,11}}))*|(?:{_HELPERS})(?: số)?)[\s,:()/“‘\"'-]+$",
     re.IGNORECASE,
 )
 NOTED = re.compile(
@@ -29,8 +29,8 @@ NOTED = re.compile(
     r"(?:[\s:]+(?:số|là|hồ sơ|khách hàng|thẻ|định danh|ngân hàng))*[\s:]+$",
     re.IGNORECASE,
 )
-EMERGENCY = "11[1-5]"
-# Children's protection, rescue, police, fire, ambulance.
+EMERGENCY = "(?:11[1-5]|1022)"
+# Children's protection, rescue, police, fire, ambulance; and the authorities' own line.
 IN_NEED = re.compile(
     rf"(?<![^\W_])(?:{_CALL}|{_HELPERS}|bấm|quay|báo cháy|báo ngay|báo cho|chữa cháy|PCCC|khẩn cấp)(?![^\W_])"
     r"[^.!?\n]*$",
@@ -39,10 +39,14 @@ IN_NEED = re.compile(
 """The sentence before says that somebody may be called; not necessarily the words right before."""
 NOTHING_COUNTED = re.compile(
     rf"(?:\s*(?:,|/|và|hoặc)\s*{EMERGENCY}(?![^\W_]))*+"
-    r"\s*(?:$|[.,;:!?…()]|(?:và|hoặc|khi|để|nếu|ngay|miễn phí)(?![^\W_]))",
+    r"\s*(?:$|[.,;:!?…()”’\"']|(?:và|hoặc|khi|để|nếu|ngay|miễn phí)(?![^\W_]))",
     re.IGNORECASE,
 )
 """Behind the number, and others like it, stands no word for what there might be so many of."""
+WHOSE = re.compile(
+    rf"\s*[:(–-]\s*(?:{_HELPERS}|tìm kiếm|chữa cháy|phòng cháy|báo cháy|y tế|bảo vệ trẻ em)(?![^\W_])", re.IGNORECASE
+)
+"""In a list that says whose number each is: 113: công an."""
 NUMBERED = behind("phòng|ngõ|ngách|hẻm|nhà|lô|căn|thửa|lớp|điều|khoản|điểm|trang|tổ|đường|quốc lộ|tuyến|số nhà")
 COUNTED = re.compile(
     r"\s(?:hộ|người|thanh niên|công dân|cháu|em|lượt|ca|trường hợp|vụ|xe|nhà|con|cái|chiếc|suất|học sinh|"
@@ -92,7 +96,8 @@ def _short_call(piece: Piece) -> Said:
 
 def _emergency(piece: Piece) -> Said:
     """112 further on in a sentence that tells whom to call, 113/114/115: a warning's most needed words."""
-    dialled = piece.follows(IN_NEED) and NOTHING_COUNTED.match(piece.after) and not piece.follows(NUMBERED)
+    told = WHOSE.match(piece.after) or (piece.follows(IN_NEED) and NOTHING_COUNTED.match(piece.after))
+    dialled = told and not piece.follows(NUMBERED)
     return ", ".join(map(numbers.digits, GROUPS.findall(piece.token))) if dialled else None
 
 
