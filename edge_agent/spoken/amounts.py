@@ -72,6 +72,8 @@ def _amount(piece: Piece) -> Said:
         return _measured(piece, low, low_unit)
     if piece.follows(DAY) and "-" in piece.token and not re.match(r"\s*tháng", piece.after):
         return DAYS_OR_DAY
+    if any(number[0] == "0" and len(number) > PLAIN_DIGITS_MAX for number in (low, high)):
+        return ONE_UP  # two numbers to dial
     if piece.follows(SCORE):
         return f"{numbers.digits(low)} {numbers.digits(high)}"
     said = [_measured(piece, low, low_unit), _measured(piece, high, high_unit)]

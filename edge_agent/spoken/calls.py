@@ -77,7 +77,8 @@ def _phone(piece: Piece) -> Said:
 
 def _service(piece: Piece) -> Said:
     figures = "".join(GROUPS.findall(piece.token))
-    return _grouped(piece.token) if len(figures) in SERVICE_DIGITS else None
+    years = "-" in piece.token and not piece.follows(IN_NEED)  # 1900-1945
+    return _grouped(piece.token) if len(figures) in SERVICE_DIGITS and not years else None
 
 
 def _grouped(written: str) -> str:
@@ -123,7 +124,7 @@ RULES = (
         _net_address,
     ),
     Rule(re.compile(r"(?:\(?0\d{1,9}\)?|\+84)(?:[ .-]?\d{2,10}){0,4}" + END), _phone),
-    Rule(re.compile(r"1[89]00(?:[ .]?\d{2,4}){1,3}" + END), _service),
+    Rule(re.compile(r"1[89]00(?:[ .-]?\d{2,4}){1,3}" + END), _service),
     Rule(re.compile(r"(?:11\d|1\d{3})" + END), _short_call),
     Rule(re.compile(rf"{EMERGENCY}(?:\s?[/–-]\s?{EMERGENCY})*+{END}"), _emergency),
     Rule(re.compile(r"\d{4,20}(?:[ .-]\d{2,8}){0,5}" + END), _noted),

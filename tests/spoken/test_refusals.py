@@ -49,6 +49,7 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("tính bằng m", "m", Why.UNCLEAR),
         ("Nguyễn Văn P. Bà con", "P.", Why.UNCLEAR),
         ("năm học 2026/2027", "2026/2027", Why.UNCLEAR),
+        ("gọi 0900000123-0900000456", "0900000123-0900000456", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
