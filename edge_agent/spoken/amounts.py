@@ -24,8 +24,9 @@ SECTION = behind("điều|khoản|điểm|mục|phần|bài|chương|phiên bả
 THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 """A sum of money, where a law's paragraph has few digits: khoản 1.500.000 đồng."""
 NUMBERED = behind(
-    r"(?:cấp|tổ|thôn|xóm|ấp|bản|buôn|khu|khối|đội|ngõ|ngách|hẻm|lô|phòng|lớp|quận|phường|ngày|mùng|mồng|thứ|tháng|quý|"
-    r"đợt|khóa|khoá|đường|điều|khoản|trang)(?: số)?|(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số"
+    r"(?:(?:cấp|tổ|thôn|xóm|ấp|bản|buôn|khu|khối|đội|ngõ|ngách|hẻm|lô|phòng|lớp|quận|phường|ngày|mùng|mồng|thứ|tháng|quý|"
+    r"đợt|khóa|khoá|đường|điều|khoản|trang|dân phố|khu phố|dân cư|TDP|KDC|KP|cụm|chi bộ|chi hội|tầng|mũi)(?: số)?:?|"
+    r"(?:bão|nhà|trạm|cống|cửa|cổng|nhóm) số)\s*(?:\d{1,3}\s?[,;]\s*)*"
 )
 TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7])")
@@ -56,6 +57,9 @@ WITH_STOPS = Puzzle(Why.UNCLEAR, "một số: viết 1.500.000; hai số: thêm 
 TWO_OR_DECIMAL = Puzzle(
     Why.UNCLEAR,
     "hai số: viết “6, 7” hoặc “6 và 7”; phần lẻ: viết “6 phẩy 7” / two numbers: “6, 7”; a decimal: “6 phẩy 7”",
+)
+SEVERAL_OR_ONE = Puzzle(
+    Why.NUMBER, "nhiều số: viết “1, 2, 3”; một số: viết 1.500.000 / several numbers: “1, 2, 3”; one: 1.500.000"
 )
 HOUR_OR_GRAM = Puzzle(Why.UNCLEAR, "giờ: viết 7h; trọng lượng: viết “7 gam” / the hour: 7h; a weight: “7 gam”")
 MINUTES = Puzzle(Why.UNCLEAR, "viết “phút” / write “phút” (minutes)")
@@ -94,6 +98,8 @@ def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:
 
 def _number(piece: Piece, number: str, *, with_unit: bool) -> str | Puzzle:
     if not number.isdigit():
+        if all(map(_is_year, number.split(","))):
+            return TWO_OR_DECIMAL
         listed = TWO_NUMBERS.fullmatch(piece.token) and not COUNTED_BY_MONTH.match(piece.after)
         return TWO_OR_DECIMAL if listed and piece.follows(NUMBERED) else _with_signs(number)
     if number[0] == "0" and len(number) > 2:
@@ -204,6 +210,7 @@ def rules() -> tuple[Rule, ...]:
     unit = rf"(?:\s?({built_in().unit}){NOT_BEFORE_LETTER}{NO_COMRADE})?"
     return (
         Rule(re.compile(r"\d{1,3}(?:\s\d{3})+" + END), lambda _: WITH_STOPS),
+        Rule(re.compile(r"\d{1,3}(?:,\d{1,3}){2,}" + END), lambda _: SEVERAL_OR_ONE),
         Rule(re.compile(r"\d{1,3}['’](?![^\W_])"), lambda piece: None if piece.follows(QUOTED) else MINUTES),
         Rule(re.compile(r"\d+(?:\.\d+)+" + END), _section),
         Rule(re.compile(rf"({NUMBER}(?:\s?x\s?{NUMBER})+){unit}{END}"), _times_as_much),

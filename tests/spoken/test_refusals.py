@@ -50,6 +50,13 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("Nguyễn Văn P. Bà con", "P.", Why.UNCLEAR),
         ("năm học 2026/2027", "2026/2027", Why.UNCLEAR),
         ("gọi 0900000123-0900000456", "0900000123-0900000456", Why.UNCLEAR),
+        ("TDP 3,4 sơ tán", "3,4", Why.UNCLEAR),
+        ("tổ dân phố số 3,4", "3,4", Why.UNCLEAR),
+        ("khu phố 3,4", "3,4", Why.UNCLEAR),
+        ("các tổ: 3,4 họp", "3,4", Why.UNCLEAR),
+        ("thôn 1, 2,3 họp", "2,3", Why.UNCLEAR),
+        ("tiêm mũi 1,2", "1,2", Why.UNCLEAR),
+        ("năm 2025,2026", "2025,2026", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
@@ -137,3 +144,10 @@ def test_an_abbreviation_with_several_meanings_lists_them() -> None:
 
 def test_a_text_of_nothing_but_signs_is_told_in_bounds() -> None:
     assert len(refused("@" * 2_000)) == UNREAD_MAX
+
+
+def test_several_numbers_written_as_one_are_told_how_to_be_written_apart() -> None:
+    (piece,) = read("thôn 1,2,3")
+    assert isinstance(piece, Unread)
+    assert piece.instead.startswith("nhiều số: viết “1, 2, 3”")
+    assert read("thôn 1, 2, 3") == "thôn một, hai, ba"
