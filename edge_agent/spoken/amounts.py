@@ -9,7 +9,7 @@ import functools
 import re
 
 from edge_agent.spoken import numbers
-from edge_agent.spoken.days import DAY_OR_SHARE, HOURS, MONTH, PLACE, RATIO, said_day
+from edge_agent.spoken.days import DATED, DAY_OR_SHARE, HOURS, LUNAR, MONTH, NO_NOUN, PLACE, RATIO, said_day
 from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
 from edge_agent.spoken.table import NOT_BEFORE_LETTER, built_in
 from edge_agent.spoken.unread import Puzzle, Why
@@ -30,6 +30,7 @@ NUMBERED = behind(
 )
 TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7])")
+YEARS_LONG = re.compile(r"\snăm(?!\s\d)")
 SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
 MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
 NO_COMRADE = r"(?!/c(?![^\W_]))"
@@ -74,7 +75,7 @@ def _amount(piece: Piece) -> Said:
     assert low is not None
     if high is None:
         return _measured(piece, low, low_unit)
-    if piece.follows(DAY) and "-" in piece.token and not re.match(r"\s*tháng", piece.after):
+    if "-" in piece.token and _may_be_a_day(piece, low, high):
         return DAYS_OR_DAY
     if any(number[0] == "0" and len(number) > PLAIN_DIGITS_MAX for number in (low, high)):
         return ONE_UP  # two numbers to dial
@@ -84,6 +85,17 @@ def _amount(piece: Piece) -> Said:
     if isinstance(said[0], Puzzle) or isinstance(said[1], Puzzle):
         return next(one for one in said if isinstance(one, Puzzle))
     return f"{said[0]} đến {said[1]}" if _value(low) < _value(high) else ONE_UP
+
+
+def _may_be_a_day(piece: Piece, low: str, high: str) -> bool:
+    """5-10 behind "ngày"; and 2-9 behind "lễ", "trước", "Chủ nhật," where nothing follows that there are so many of."""
+    if piece[2] or piece[4]:
+        return False
+    if piece.follows(DAY):
+        return not re.match(r"\s*tháng", piece.after)
+    alone = NO_NOUN.match(piece.after) and not YEARS_LONG.match(piece.after)
+    exists = low.isdigit() and high.isdigit() and said_day(f"{low}/{high}", lunar=False) is not None
+    return exists and bool(LUNAR.match(piece.after) or (alone and piece.follows(DATED)))
 
 
 def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:

@@ -21,7 +21,8 @@ DAY = r"\d{1,2}/\d{1,2}(?:/\d{4})?"
 DAY_BY_DOTS = r"\d{1,2}([.-])\d{1,2}\1\d{4}"
 DATED = re.compile(
     r"(?<![^\W_])(?:ngày|hôm|sáng|trưa|chiều|tối|đêm|từ|đến|tới|hết|trước|sau|vào|lễ|dịp|kỷ niệm|nghỉ|"
-    r"mùng|mồng|rằm|Tết|mừng|Quốc khánh|Quốc tế (?:lao động|thiếu nhi|phụ nữ)|(?:Nhà giáo|Phụ nữ) Việt Nam|"
+    r"mùng|mồng|rằm|Tết|Tết thiếu nhi|mừng|Quốc khánh|Quốc tế (?:lao động|thiếu nhi|phụ nữ)|liệt s[ĩỹ]|"
+    r"(?:Nhà giáo|Phụ nữ|Thầy thuốc|Gia đình|Quân đội nhân dân) Việt Nam|"
     r"Chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[,\s(]*(?:ngày\s*)?"
     r"(?:\d{1,2}(?:/\d{1,2}(?:/\d{4})?)?\s*(?:,|;|và|hoặc|đến|[-–])\s*)*$",
     re.IGNORECASE,
