@@ -21,7 +21,8 @@ BULLET = re.compile(r"(?<![-–—+*•●▪◦✓])[-–—+*•●▪◦✓]+
 BETWEEN = re.compile(r"\s*[–—]\s*|\s+-\s+|(?<=[^\W_])-(?!\d)")
 CHUNK = re.compile(r"(?:[^\s,;!?()“”«»\"]|,(?=\d))+")
 FROM = re.compile(r"\d\s?[^\W\d_]{0,3}$")
-FROM_SAME = re.compile(r"([^\W\d_]+) (?:\d+|hai|ba|tư|năm|sáu|bảy)$", re.IGNORECASE)
+NUMBER_OF = r"(?:\d{1,4}(?:[/+]\d{1,4}){0,2}[A-ZĐ]?|hai|ba|tư|năm|sáu|bảy)(?![^\W_])"
+TO_SAME = re.compile(rf"((?:[^\W\d_]+\s?){{1,3}}){NUMBER_OF}", re.IGNORECASE)
 FROM_CHARS_MAX = 40
 COMMAS = re.compile(r"(?:\s*,)+")
 SPACE_LACKS = re.compile(r"([,;:!?])(?=[^\W\d_])")
@@ -122,8 +123,8 @@ def _sign(text: str, at: int) -> tuple[str | Puzzle, int]:
 
 def _dash(before: str, after: str) -> str | Puzzle:
     """ "Tổ 1 - Tổ 5" is from–to, between a number and another nobody knows, and elsewhere it is a pause."""
-    same = FROM_SAME.search(before)
-    if same and after.lower().startswith(f"{same[1]} ".lower()):
+    same = TO_SAME.match(after)
+    if same and re.search(rf"(?<![^\W_]){re.escape(same[1])}{NUMBER_OF}$", before, re.IGNORECASE):
         return " đến "
     return amounts.ONE_UP if FROM.search(before) and after[:1].isdigit() else ", "
 
