@@ -24,8 +24,9 @@ ROOM_OR_PLACE = Puzzle(Why.UNCLEAR, "viết “phòng” hoặc “phường” 
 TWO_MEANINGS = {
     "đ/c": (re.compile(r"\s*(?::|\d|(?:số|nhà|ngõ|tổ dân phố|thôn)(?![^\W_]))"), "đồng chí, địa chỉ"),
     "bs": (re.compile(r"[\s:]*\d{2}-?[A-ZĐ]"), "bác sĩ, biển số"),
+    "dn": (re.compile(r"\s?\d"), "doanh nghiệp, đường kính"),
 }
-"""An address, or a plate, stands behind what is a person elsewhere."""
+"""An address, a plate or a pipe's width stands behind what is a person or a firm elsewhere."""
 COUNTED = re.compile(r"\d\s*$")
 CAPITALS = Puzzle(
     Why.UNCLEAR,

@@ -33,6 +33,7 @@ CAPITALS = r"[A-ZĐƯ]"
 IN_CAPITALS = Puzzle(
     Why.UNCLEAR, "đơn vị viết thường: 2 m, 500 m2, 50.000 đ, 5 l; triệu viết “triệu” / units in small letters: 2 m, 5 l"
 )
+PIPE = Puzzle(Why.UNCLEAR, "viết đầy đủ / write it out: doanh nghiệp, đường kính")
 T_OR_Q = Puzzle(
     Why.UNCLEAR,
     "viết đầy đủ: thứ hai, tháng hai, quý hai, quận hai, phường hai / write it out: weekday, month, quarter, district",
@@ -114,6 +115,8 @@ def _code(piece: Piece) -> Said:
     """5A, CT2, QL1A: what letters mean by the table, else by their names."""
     if QUARTERS.fullmatch(piece.token):
         return T_OR_Q
+    if re.fullmatch(r"DN\d+", piece.token):
+        return PIPE
     if re.fullmatch(r"\d{2,}K", piece.token):
         return Puzzle(Why.UNCLEAR, "viết “nghìn” / write “nghìn” (thousand)")
     return built_in().abbreviations.get(piece.token) or _runs(piece.token)

@@ -63,6 +63,8 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("Chủ nhật, 5-10, họp", "5-10", Why.UNCLEAR),
         ("Tết thiếu nhi 1-6", "1-6", Why.UNCLEAR),
         ("lễ hội 7-8 âm lịch", "7-8", Why.UNCLEAR),
+        ("đường ống DN110", "DN110", Why.UNCLEAR),
+        ("ống DN 200", "DN", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
