@@ -14,11 +14,13 @@ from edge_agent.spoken.unread import Puzzle, Why
 BARE_LETTERS_MAX = 4
 # A row of capitals without a mark that is longer is a word in anybody's eyes.
 INITIAL = re.compile(r"[^\W\d_]\.")
-PLACE_FOLLOWS = re.compile(r"\s?(?:\d|[A-ZÀ-ỸĐ])")
+PLACE_FOLLOWS = re.compile(r"\s?([^\W_])")
 NAME_BEFORE = re.compile(r"(?<![^\W\d_])[A-ZĐ][^\W\d_A-Z]+ $")
 INITIAL_OR_PLACE = Puzzle(
     Why.UNCLEAR, "viết “phường”, “quận”, hoặc viết đủ tên người / write the word, or the person's whole name"
 )
+PERSON = re.compile(r"(?:(?<![^\W_])[A-ZĐ]\.|(?<![^\W_])(?:ông|bà|anh|chị|em|cháu|bé)\s)$", re.IGNORECASE)
+"""P. behind it may be somebody's initial, and T.P. too."""
 ROOM = re.compile(r"P\.\s?\d{3}")
 ROOM_OR_PLACE = Puzzle(Why.UNCLEAR, "viết “phòng” hoặc “phường” / write the word: room or ward")
 TWO_MEANINGS = {
@@ -38,7 +40,7 @@ def _abbreviation(piece: Piece) -> Said:
     table, token = built_in(), piece.token
     if token in table.unclear:
         return Puzzle(Why.UNCLEAR, f"viết đầy đủ / write it out: {table.unclear[token]}")
-    if INITIAL.fullmatch(token):
+    if INITIAL.fullmatch(token) or (token.startswith("T.P") and piece.follows(PERSON)):
         return _initial(piece)
     other, meanings = TWO_MEANINGS.get(token.lower().removesuffix("."), (NEVER, ""))
     if other.match(piece.after) and not piece.follows(COUNTED):
@@ -48,11 +50,12 @@ def _abbreviation(piece: Piece) -> Said:
 
 def _initial(piece: Piece) -> Said:
     """P. is a ward before its name or number, and somebody's initial elsewhere; behind a name nobody knows."""
-    if not PLACE_FOLLOWS.match(piece.after):
+    following = PLACE_FOLLOWS.match(piece.after)
+    if not following or following[1].islower():
         return None
     if ROOM.match(piece.found.string, piece.found.start()):
         return ROOM_OR_PLACE
-    if NAME_BEFORE.search(piece.before):
+    if NAME_BEFORE.search(piece.before) or piece.follows(PERSON):
         return INITIAL_OR_PLACE
     return built_in().abbreviations[piece.token] + stop_after(piece.found)
 

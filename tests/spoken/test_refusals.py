@@ -65,6 +65,7 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("lễ hội 7-8 âm lịch", "7-8", Why.UNCLEAR),
         ("đường ống DN110", "DN110", Why.UNCLEAR),
         ("ống DN 200", "DN", Why.UNCLEAR),
+        ("chị P. Bà con ai thấy xin báo", "P.", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
