@@ -42,7 +42,7 @@ FOR_ONE = (
 A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?(?:(?:nghìn|ngàn|triệu|tỷ|tỉ)\s)?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
 COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|tỉ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
 """Of such there are four a month: no fourth month."""
-A_LENGTH = re.compile(r"\d\s?(?:mm|cm|m|km)\s?$")
+A_QUANTITY = re.compile(r"\d\s?[^\W\d_]+(?:/[^\W\d_]+)?\s?$")
 UPWARDS = behind("cao|sâu|dài|dày|lên|xuống|dâng|ngập")
 """What is so much is no area and no room."""
 METRE_AND_TWO = Puzzle(
@@ -225,8 +225,8 @@ def rules() -> tuple[Rule, ...]:
         Rule(re.compile(r"\d{1,3}(?:,\d{1,3}){2,}" + END), lambda _: SEVERAL_OR_ONE),
         Rule(re.compile(r"\d{1,3}['’](?![^\W_])"), lambda piece: None if piece.follows(QUOTED) else MINUTES),
         Rule(re.compile(r"\d+(?:\.\d+)+" + END), _section),
-        Rule(re.compile(rf"({NUMBER}(?:\s?x\s?{NUMBER})+){unit}{END}"), _times_as_much),
-        Rule(re.compile(r"x(?=\s?\d)"), lambda piece: " nhân " if piece.follows(A_LENGTH) else None),
+        Rule(re.compile(rf"({NUMBER}(?:\s?[x×]\s?{NUMBER})+){unit}{END}"), _times_as_much),
+        Rule(re.compile(r"[x×](?=\s?\d)"), lambda piece: " nhân " if piece.follows(A_QUANTITY) else None),
         Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),
         Rule(re.compile(rf"({NUMBER}){unit}{DASH}({NUMBER}){unit}{END}"), _amount),
         Rule(re.compile(rf"(\d{{1,2}})m(\d{{1,2}}){END}"), _metres_and),
