@@ -26,6 +26,8 @@ TO_SAME = re.compile(rf"((?:[^\W\d_]+\s?){{1,3}}){NUMBER_OF}", re.IGNORECASE)
 FROM_CHARS_MAX = 40
 COMMAS = re.compile(r"(?:\s*,)+")
 SPACE_LACKS = re.compile(r"([,;:!?])(?=[^\W\d_])")
+SAID_STOP = re.compile(r"([)”’»\"']+)\. (?=[^\W\d_])")
+"""The voice says it too before a small letter; within the bracket it ends the sentence."""
 STROKE = Puzzle(Why.UNCLEAR, "viết “và”, “hoặc” hoặc “trên” / write “và” (and), “hoặc” (or) or “trên” (over)")
 UNREAD_MAX = 50
 # Nobody puts more right at one go; a text that is all signs must not become a list of two thousand.
@@ -113,7 +115,8 @@ def _sign(text: str, at: int) -> tuple[str | Puzzle, int]:
         begin, end = max(at - FROM_CHARS_MAX, 0), between.end()
         return _dash(text[begin:at].rstrip(), text[end : end + FROM_CHARS_MAX + 1]), end
     if text[at] in PAUSES:
-        return text[at], at + 1
+        joined = text[at] == "." and text[at + 1 : at + 2].isalnum()
+        return ". " if joined else text[at], at + 1  # the voice would say the stop of “giờ.Mời”: chấm
     if text[at] == "&":
         return " và ", at + 1
     if text[at] in "[]":
@@ -148,6 +151,11 @@ def _named(text: str, at: int, end: int, puzzle: Puzzle) -> Unread:
 
 def _tidy(words: str) -> str:
     """One space between words, none before a comma, no pause twice; a line for each line that says something."""
-    lines = (" ".join(line.split()) for line in words.split("\n"))
+    lines = (SAID_STOP.sub(_within, " ".join(line.split()).replace(" .", ".")) for line in words.split("\n"))
     joined = (SPACE_LACKS.sub(r"\1 ", COMMAS.sub(",", line)).removeprefix(",").strip() for line in lines)
     return "\n".join(line for line in joined if line)
+
+
+def _within(stop: re.Match[str]) -> str:
+    following = stop.string[stop.end()]
+    return f".{stop[1]} " if following.islower() else stop[0]

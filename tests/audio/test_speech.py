@@ -152,6 +152,21 @@ def test_numbers_and_abbreviations_sound_as_their_words() -> None:
 
 @pytest.mark.host
 @needs_voice
+@pytest.mark.host
+@needs_voice
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("Họp lúc 7h.Mời dự", "Họp lúc bảy giờ. Mời dự"),
+        ("Họp lúc 7h . mời dự", "Họp lúc bảy giờ. mời dự"),
+        ("Họp (lúc 7h). mời dự", "Họp (lúc bảy giờ.) mời dự"),
+    ],
+)
+def test_a_full_stop_is_no_word(text: str, same: str) -> None:
+    """The voice says “chấm” of a stop that it does not take for the end of a sentence."""
+    assert spoken("vi", text) == spoken("vi", same)
+
+
 def test_a_text_in_another_language_is_spoken_as_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
     assert spoken("en", "Meet at 7 UBND") != spoken("en", "Meet at bảy Ủy ban nhân dân")
     assert caplog.messages == []

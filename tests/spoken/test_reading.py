@@ -39,6 +39,11 @@ def test_what_was_read_once_comes_out_unchanged(text: str) -> None:
         ("Dòng một\n\n  - dòng hai\r\ndòng ba", "Dòng một\ndòng hai\ndòng ba"),
         ("Mời UBND,HĐND dự", "Mời Ủy ban nhân dân, Hội đồng nhân dân dự"),
         ("Ở TP.", "Ở thành phố."),
+        ("Họp lúc 7h30.Mời dự.7h về.", "Họp lúc bảy giờ ba mươi. Mời dự. bảy giờ về."),
+        ("Họp lúc 7h . mời dự", "Họp lúc bảy giờ. mời dự"),
+        ("Cháu N.V.A. đi lạc", "Cháu nờ. vê. A. đi lạc"),
+        ("Nghỉ (trừ Chủ nhật). mời bà con", "Nghỉ (trừ Chủ nhật.) mời bà con"),
+        ("Gọi “tổ 5”. Mời bà con", "Gọi “tổ năm”. Mời bà con"),
     ],
 )
 def test_where_the_voice_pauses_is_kept(text: str, words: str) -> None:
