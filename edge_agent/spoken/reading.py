@@ -29,6 +29,11 @@ SPACE_LACKS = re.compile(r"([,;:!?])(?=[^\W\d_])")
 SAID_STOP = re.compile(r"([)”’»\"']+)\. (?=[^\W\d_])")
 """The voice says it too before a small letter; within the bracket it ends the sentence."""
 STROKE = Puzzle(Why.UNCLEAR, "viết “và”, “hoặc” hoặc “trên” / write “và” (and), “hoặc” (or) or “trên” (over)")
+COMPARED = Puzzle(
+    Why.SIGN, "viết “trên”, “dưới”, “từ 18 trở lên” / write “trên” (over), “dưới” (under), “từ … trở lên”"
+)
+END_OF_PAPER = re.compile(r"\s?/\.(?=\s|$)")
+"""The ./. that every official paper ends with."""
 UNREAD_MAX = 50
 # Nobody puts more right at one go; a text that is all signs must not become a list of two thousand.
 
@@ -132,7 +137,12 @@ def _dash(before: str, after: str) -> str | Puzzle:
     return amounts.ONE_UP if FROM.search(before) and after[:1].isdigit() else ", "
 
 
-def _chunk(text: str, at: int) -> tuple[Puzzle, int]:
+def _chunk(text: str, at: int) -> tuple[str | Puzzle, int]:
+    closing = END_OF_PAPER.match(text, at)
+    if closing:
+        return "" if text[:at].endswith(tuple(PAUSES)) else ".", closing.end()
+    if text[at] in "<>≤≥":
+        return COMPARED, at + 1
     if text[at] == "/":
         return STROKE, at + 1
     if not text[at].isalnum():

@@ -40,6 +40,8 @@ def test_what_was_read_once_comes_out_unchanged(text: str) -> None:
         ("Mời UBND,HĐND dự", "Mời Ủy ban nhân dân, Hội đồng nhân dân dự"),
         ("Ở TP.", "Ở thành phố."),
         ("Họp lúc 7h30.Mời dự.7h về.", "Họp lúc bảy giờ ba mươi. Mời dự. bảy giờ về."),
+        ("Trân trọng cảm ơn./.", "Trân trọng cảm ơn."),
+        ("Kính báo! ./.\nTổ trưởng/.", "Kính báo!.\nTổ trưởng."),
         ("Họp lúc 7h . mời dự", "Họp lúc bảy giờ. mời dự"),
         ("Cháu N.V.A. đi lạc", "Cháu nờ. vê. A. đi lạc"),
         ("Nghỉ (trừ Chủ nhật). mời bà con", "Nghỉ (trừ Chủ nhật.) mời bà con"),

@@ -160,3 +160,9 @@ def test_several_numbers_written_as_one_are_told_how_to_be_written_apart() -> No
     assert isinstance(piece, Unread)
     assert piece.instead.startswith("nhiều số: viết “1, 2, 3”")
     assert read("thôn 1, 2, 3") == "thôn một, hai, ba"
+
+
+def test_a_sign_that_compares_is_not_told_to_be_left_out() -> None:
+    (piece,) = read("người ≥ 18 tuổi")
+    assert isinstance(piece, Unread)
+    assert piece.instead.startswith("viết “trên”, “dưới”, “từ 18 trở lên”")
