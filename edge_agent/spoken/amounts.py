@@ -39,9 +39,12 @@ FOR_ONE = (
     "người|hộ|học sinh|khẩu|ngày|tháng|năm|tuần|giờ|phút|giây|lần|lượt|buổi|đợt|ca|mũi|vụ|"
     "suất|con|cây|sào|bao|gói|chai|xe"
 )
-A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?(?:(?:nghìn|ngàn|triệu|tỷ|tỉ)\s)?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
+A_SHARE = re.compile(
+    rf"(?<![^\W_])\d[\d.,]*\s?(?:(?:nghìn|ngàn|triệu|tỷ|tỉ)\s)?(?:[^\W\d_]+[23]?|%)(?:/(?:{FOR_ONE}))?$"
+)
 COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|tỉ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
 """Of such there are four a month: no fourth month."""
+MANY = re.compile(r"\d\s?(?:nghìn|ngàn|vạn|triệu|tỷ|tỉ)\s$")
 A_QUANTITY = re.compile(r"\d\s?[^\W\d_]+(?:/[^\W\d_]+)?\s?$")
 UPWARDS = behind("cao|sâu|dài|dày|lên|xuống|dâng|ngập")
 """What is so much is no area and no room."""
@@ -192,6 +195,11 @@ def _metres_and(piece: Piece) -> Said:
     return f"{numbers.count(int(metres))} mét {behind_it}"
 
 
+def _of_many(piece: Piece) -> Said:
+    """50 triệu m3."""
+    return built_in().units[piece.token] if piece.follows(MANY) else None
+
+
 def _along_a_road(piece: Piece) -> Said:
     """Km 12+500."""
     kilometre, metres = piece[1], piece[2]
@@ -229,6 +237,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(re.compile(r"[x×](?=\s?\d)"), lambda piece: " nhân " if piece.follows(A_QUANTITY) else None),
         Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),
         Rule(re.compile(rf"({NUMBER}){unit}{DASH}({NUMBER}){unit}{END}"), _amount),
+        Rule(re.compile(rf"(?:m3/s|k?m[23]){END}"), _of_many),
         Rule(re.compile(rf"(\d{{1,2}})m(\d{{1,2}}){END}"), _metres_and),
         Rule(re.compile(rf"[Kk]m\s?(\d{{1,4}})\+(\d{{1,3}}){END}"), _along_a_road),
         Rule(re.compile(rf"({NUMBER}){unit}{END}"), _one),
