@@ -65,6 +65,9 @@ TWO_OR_DECIMAL = Puzzle(
 SEVERAL_OR_ONE = Puzzle(
     Why.NUMBER, "nhiều số: viết “1, 2, 3”; một số: viết 1.500.000 / several numbers: “1, 2, 3”; one: 1.500.000"
 )
+TIME_OR_DECIMAL = Puzzle(
+    Why.NUMBER, "giờ: viết 7h30; phần lẻ: viết 3,5; ngày: viết 15/9 / a time: 7h30; a decimal: 3,5; a day: 15/9"
+)
 HOUR_OR_GRAM = Puzzle(Why.UNCLEAR, "giờ: viết 7h; trọng lượng: viết “7 gam” / the hour: 7h; a weight: “7 gam”")
 MINUTES = Puzzle(Why.UNCLEAR, "viết “phút” / write “phút” (minutes)")
 QUOTED = re.compile(r"(?:^|[\s(])['‘][^'’\n]*$")
@@ -233,6 +236,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(re.compile(r"\d{1,3}(?:,\d{1,3}){2,}" + END), lambda _: SEVERAL_OR_ONE),
         Rule(re.compile(r"\d{1,3}['’](?![^\W_])"), lambda piece: None if piece.follows(QUOTED) else MINUTES),
         Rule(re.compile(r"\d+(?:\.\d+)+" + END), _section),
+        Rule(re.compile(rf"\d{{1,2}}\.\d{{1,2}}{unit}{END}"), lambda _: TIME_OR_DECIMAL),
         Rule(re.compile(rf"({NUMBER}(?:\s?[x×]\s?{NUMBER})+){unit}{END}"), _times_as_much),
         Rule(re.compile(r"[x×](?=\s?\d)"), lambda piece: " nhân " if piece.follows(A_QUANTITY) else None),
         Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),

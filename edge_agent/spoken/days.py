@@ -15,7 +15,7 @@ from edge_agent.spoken.unread import Puzzle, Why
 
 HOURS, MINUTES = 24, 60
 DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_MINUTES = r"\d{1,3}(?:\s?[hHgG]\s?|\s?giờ\s|:)\d{2}(?::\d{2})?(?:\s?(?:phút|ph|p|')(?![^\W_]))?"
+_MINUTES = r"\d{1,3}(?:\s?[hHgG](?:\s?|:)|\s?giờ\s|:)\d{2}(?::\d{2})?(?:\s?(?:phút|ph|p|')(?![^\W_]))?"
 TIME = rf"(?:{_MINUTES}|\d{{1,3}}\s?(?:[hH]|giờ))"
 DAY = r"\d{1,2}/\d{1,2}(?:/\d{4})?"
 DAY_BY_DOTS = r"\d{1,2}([.-])\d{1,2}\1\d{4}"
@@ -56,6 +56,15 @@ def _times(piece: Piece) -> Said:
     if piece.follows(RATIO) and ":" in piece.token:
         return " trên ".join(numbers.count(int(one)) for one in FIGURES.findall(piece.token))
     return _from_to(re.split(DASH, piece.token), _time)
+
+
+def _time_of_day(piece: Piece) -> Said:
+    """07h/10/9."""
+    time, day = piece[1], piece[2]
+    assert time is not None
+    assert day is not None
+    said = _time(time), said_day(day, lunar=False)
+    return NO_SUCH_TIME if None in said else f"{said[0]} ngày {said[1]}"
 
 
 def _time(written: str) -> str | None:
@@ -143,6 +152,7 @@ def _month_and_year(piece: Piece) -> Said:
 
 
 RULES = (
+    Rule(re.compile(rf"(\d{{1,2}}(?:\s?giờ|[hHgG]:?(?:\d{{2}}'?)?|:\d{{2}}))/({DAY}){END}"), _time_of_day),
     Rule(re.compile(rf"(?:{TIME}|\d{{1,2}}){DASH}{TIME}{END}|{TIME}{END}"), _times),
     Rule(re.compile(rf"{DAY}{DASH}{DAY}{END}|\d{{1,2}}{DASH}{DAY}{END}|{DAY}{END}"), _days),
     Rule(re.compile(DAY_BY_DOTS + END), _day_by_dots),

@@ -66,6 +66,7 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("đường ống DN110", "DN110", Why.UNCLEAR),
         ("ống DN 200", "DN", Why.UNCLEAR),
         ("chị P. Bà con ai thấy xin báo", "P.", Why.UNCLEAR),
+        ("8h 15/9/10", "15/9/10", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
@@ -166,3 +167,10 @@ def test_a_sign_that_compares_is_not_told_to_be_left_out() -> None:
     (piece,) = read("người ≥ 18 tuổi")
     assert isinstance(piece, Unread)
     assert piece.instead.startswith("viết “trên”, “dưới”, “từ 18 trở lên”")
+
+
+@pytest.mark.parametrize(("text", "token"), [("lúc 7.30 sáng", "7.30"), ("sâu 3.5 m", "3.5 m")])
+def test_a_time_or_a_decimal_with_a_full_stop_is_told_how_each_is_written(text: str, token: str) -> None:
+    (piece,) = read(text)
+    assert isinstance(piece, Unread)
+    assert (piece.token, piece.instead[:30]) == (token, "giờ: viết 7h30; phần lẻ: viết ")
