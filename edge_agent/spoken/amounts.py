@@ -21,6 +21,8 @@ COUNT_DIGITS_MAX = 15
 YEARS = range(1900, 2100)
 ORDINAL = re.compile(r"(?<![^\W_])thứ\s+(?:\d\s*(?:,|và|đến|hoặc|[-–])\s*)*$", re.IGNORECASE)
 SECTION = behind("điều|khoản|điểm|mục|phần|bài|chương|phiên bản|tiểu mục")
+HEADING = re.compile(r"[.)]\s+[^\W\d_]")
+"""1.1. Thời gian"""
 THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 """A sum of money, where a law's paragraph has few digits: khoản 1.500.000 đồng."""
 NUMBERED = behind(
@@ -214,7 +216,7 @@ def _along_a_road(piece: Piece) -> Said:
 def _section(piece: Piece) -> Said:
     parts = piece.token.split(".")
     amount = THOUSANDS.fullmatch(piece.token) or any(len(part) > PLAIN_DIGITS_MAX for part in parts)
-    if amount or not piece.follows(SECTION):
+    if amount or not (piece.follows(SECTION) or (piece.opens_line and HEADING.match(piece.after))):
         return None
     return " chấm ".join(numbers.count(int(part)) for part in parts)
 

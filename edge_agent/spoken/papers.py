@@ -103,7 +103,7 @@ def _roman(piece: Piece) -> Said:
 def _is_numeral(piece: Piece) -> bool:
     first = piece.token.split("/")[0]
     if len(first) == 1:
-        listed = piece.opens_line and piece.after[:2] in (". ", ") ")
+        listed = piece.opens_line and piece.after[:2] in (". ", ") ", "/ ")
         beside = IN_A_LIST.match(piece.after) or piece.follows(ENDS_A_LIST)
         return first in "IVX" and (listed or bool(beside) or piece.follows(BEFORE_NUMERAL))
     if is_syllable(first):  # XI, VI: words too

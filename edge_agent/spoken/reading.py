@@ -32,6 +32,8 @@ STROKE = Puzzle(Why.UNCLEAR, "viết “và”, “hoặc” hoặc “trên” 
 COMPARED = Puzzle(
     Why.SIGN, "viết “trên”, “dưới”, “từ 18 trở lên” / write “trên” (over), “dưới” (under), “từ … trở lên”"
 )
+LISTED = re.compile(r"\s*(?:[-–+*•]\s*)?(?:\d{1,2}|[IVX]{1,4}|[a-z])")
+"""1/ Thời gian: what opens a line of a list."""
 END_OF_PAPER = re.compile(r"\s?/\.(?=\s|$)")
 """The ./. that every official paper ends with."""
 UNREAD_MAX = 50
@@ -143,6 +145,8 @@ def _chunk(text: str, at: int) -> tuple[str | Puzzle, int]:
         return "" if text[:at].endswith(tuple(PAUSES)) else ".", closing.end()
     if text[at] in "<>≤≥":
         return COMPARED, at + 1
+    if text[at] == "/" and LISTED.fullmatch(text[text.rfind("\n", 0, at) + 1 : at]) and text[at + 1 : at + 2] == " ":
+        return ".", at + 1
     if text[at] == "/":
         return STROKE, at + 1
     if not text[at].isalnum():

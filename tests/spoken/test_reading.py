@@ -40,6 +40,11 @@ def test_what_was_read_once_comes_out_unchanged(text: str) -> None:
         ("Mời UBND,HĐND dự", "Mời Ủy ban nhân dân, Hội đồng nhân dân dự"),
         ("Ở TP.", "Ở thành phố."),
         ("Họp lúc 7h30.Mời dự.7h về.", "Họp lúc bảy giờ ba mươi. Mời dự. bảy giờ về."),
+        (
+            "1/ Thời gian: 7h.\n  2/ Địa điểm\nI/ Chung\na/ Thuế",
+            "một. Thời gian: bảy giờ.\nhai. Địa điểm\nmột. Chung\na. Thuế",
+        ),
+        ("1.1. Thời gian: 7h", "một chấm một. Thời gian: bảy giờ"),
         ("Trân trọng cảm ơn./.", "Trân trọng cảm ơn."),
         ("Kính báo! ./.\nTổ trưởng/.", "Kính báo!.\nTổ trưởng."),
         ("Họp lúc 7h . mời dự", "Họp lúc bảy giờ. mời dự"),
