@@ -99,11 +99,12 @@ def _may_be_a_day(piece: Piece, low: str, high: str) -> bool:
     """5-10 behind "ngày"; and 2-9 behind "lễ", "trước", "Chủ nhật," where nothing follows that there are so many of."""
     if piece[2] or piece[4]:
         return False
+    if not (low.isdigit() and high.isdigit() and said_day(f"{low}/{high}", lunar=False)):
+        return False
     if piece.follows(DAY):
         return not re.match(r"\s*tháng", piece.after)
     alone = NO_NOUN.match(piece.after) and not YEARS_LONG.match(piece.after)
-    exists = low.isdigit() and high.isdigit() and said_day(f"{low}/{high}", lunar=False) is not None
-    return exists and bool(LUNAR.match(piece.after) or (alone and piece.follows(DATED)))
+    return bool(LUNAR.match(piece.after) or (alone and piece.follows(DATED)))
 
 
 def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:

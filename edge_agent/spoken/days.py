@@ -27,6 +27,12 @@ DATED = re.compile(
     r"(?:\d{1,2}(?:/\d{1,2}(?:/\d{4})?)?\s*(?:,|;|và|hoặc|đến|[-–])\s*)*$",
     re.IGNORECASE,
 )
+NAMED_DAY = re.compile(
+    r"(?<![^\W_])(?:(?:hôm|sáng|trưa|chiều|tối|đêm|ngày) (?:nay|mai|kia|qua)|(?:ngày|thời gian)\s?:|"
+    r"hạn (?:cuối|chót|đăng ký|(?:nộp|đóng|nhận|thu)(?: (?:thuế|phí|quỹ|tiền|hồ sơ|đơn))?)(?:\s?:)?)[,\s(]*$",
+    re.IGNORECASE,
+)
+"""Behind it 11/9 is a day unless something follows that there may be nine elevenths of: hôm nay 11/9, hạn nộp: 30/9."""
 AROUND = behind("từ|đến|tới|hết|trước|sau|vào|nghỉ")
 SHARES = re.compile(r"0?1/0?2|0?[12]/0?3|0?[13]/0?4")
 NO_NOUN = re.compile(
@@ -107,7 +113,13 @@ def _may_be_a_share(piece: Piece) -> bool:
 
 
 def _is_dated(piece: Piece) -> bool:
-    return piece.follows(DATED) or LUNAR.match(piece.after) is not None or re.search(r"/\d{4}", piece.token) is not None
+    named = piece.follows(NAMED_DAY) and NO_NOUN.match(piece.after) is not None
+    return (
+        named
+        or piece.follows(DATED)
+        or LUNAR.match(piece.after) is not None
+        or re.search(r"/\d{4}", piece.token) is not None
+    )
 
 
 def said_day(written: str, *, lunar: bool) -> str | None:
