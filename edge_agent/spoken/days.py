@@ -44,6 +44,8 @@ A_SHARE_OF = re.compile(
     r"(?![^\W_])"
 )
 """Behind such words 1/2 is half a day as soon as the first of February: nghỉ 1/2 ngày, đến 2/3 số hộ, từ 1/2 km."""
+STREET = re.compile(r"\s([^\W\d_]{2,7})\s([^\W\d_]{2,7})(?![^\W_])")
+TO_A_HOUSE = behind("đến|tới")
 LUNAR = re.compile(r"\s*\(?(?:âm lịch|ÂL|AL)(?![^\W_])")
 RATIO = behind("tỷ lệ|tỉ lệ|tỷ số|tỉ số")
 PLACE = behind(r"ngõ|ngách|hẻm|kiệt|nhà|số nhà|nhà số|(?<!quyết định )(?<!công văn )số|lô|căn|phòng|thửa|lớp")
@@ -108,6 +110,9 @@ def _days(piece: Piece) -> Said:
 def _may_be_a_share(piece: Piece) -> bool:
     if not piece.follows(AROUND):
         return False
+    street = STREET.match(piece.after)
+    if street and piece.follows(TO_A_HOUSE) and all(name.istitle() for name in street.groups()):
+        return True  # đến 12/5 Trần Phú
     of_something = SHARES.fullmatch(piece.token) and not NO_NOUN.match(piece.after)
     return piece.follows(MEASURED) or bool(of_something or A_SHARE_OF.match(piece.after))
 
