@@ -136,7 +136,7 @@ def _run(run: str) -> str:
 _OFFICE = rf"{CAPITALS}{{2,9}}[a-z]?\d{{0,2}}"
 RULES = (
     Rule(re.compile(rf"(\d{{1,5}})/(?:((?:19|20)\d\d)/)?({_OFFICE}(?:-{_OFFICE}){{0,4}}){END}"), _document),
-    Rule(re.compile(rf"(\d{{1,5}})-({CAPITALS}{{2,4}})/({CAPITALS}{{2,6}}){END}"), _resolution),
+    Rule(re.compile(rf"(\d{{1,5}})-({CAPITALS}{{2,4}}r?)/({CAPITALS}{{2,6}}){END}"), _resolution),
     Rule(re.compile(r"\d{1,5}/(?:19|20)\d\d" + END), _law_of_year),
     Rule(re.compile(rf"\d{{2}}(?:-)?[A-ZĐ]{{1,2}}\d?[- ]?(?:\d{{3}}\.\d{{2}}|\d{{4,5}}){END}"), _plate),
     Rule(re.compile(rf"{NUMERAL}(?:{DASH}{NUMERAL}|/(\d{{4}}))?{END}"), _roman),
