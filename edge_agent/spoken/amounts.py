@@ -32,6 +32,8 @@ NUMBERED = behind(
 )
 TWO_NUMBERS = re.compile(r"\d{1,3},\d{1,3}")
 DAY = behind("ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7])")
+PROJECT = behind("đề án")
+"""Đề án 06 is known by that name."""
 YEARS_LONG = re.compile(r"\snăm(?!\s\d)")
 SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
 MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
@@ -123,7 +125,7 @@ def _number(piece: Piece, number: str, *, with_unit: bool) -> str | Puzzle:
             return TWO_OR_DECIMAL
         listed = TWO_NUMBERS.fullmatch(piece.token) and not COUNTED_BY_MONTH.match(piece.after)
         return TWO_OR_DECIMAL if listed and piece.follows(NUMBERED) else _with_signs(number)
-    if number[0] == "0" and len(number) > 2:
+    if number[0] == "0" and len(number) > 1 and (len(number) > 2 or piece.follows(PROJECT)):
         return numbers.digits(number)
     if piece.follows(ORDINAL):
         return numbers.ordinal(int(number))

@@ -6,7 +6,7 @@ import functools
 import re
 
 from edge_agent.spoken import numbers
-from edge_agent.spoken.piece import Piece, Rule, Said
+from edge_agent.spoken.piece import Piece, Rule, Said, behind
 from edge_agent.spoken.syllables import is_bare, is_syllable
 from edge_agent.spoken.table import NEVER, built_in, stop_after
 from edge_agent.spoken.unread import Puzzle, Why
@@ -29,6 +29,8 @@ TWO_MEANINGS = {
     "dn": (re.compile(r"\s?\d"), "doanh nghiệp, đường kính"),
 }
 """An address, a plate or a pipe's width stands behind what is a person or a firm elsewhere."""
+ITEM = behind("điểm")
+"""Of a law, and no metre: điểm m khoản 1."""
 COUNTED = re.compile(r"\d\s*$")
 CAPITALS = Puzzle(
     Why.UNCLEAR,
@@ -81,7 +83,7 @@ def _letter(piece: Piece) -> Said:
         return token
     if token.upper() not in numbers.LETTERS:
         return Puzzle(Why.SIGN)
-    if token in built_in().units and token.islower() and not piece.after.startswith(")"):
+    if token in built_in().units and token.islower() and not (piece.after.startswith(")") or piece.follows(ITEM)):
         return Puzzle(Why.UNCLEAR, "thiếu số trước đơn vị, hoặc viết đầy đủ / a unit without its number: write it out")
     return numbers.spelled(token)
 

@@ -103,7 +103,7 @@ def _check(name: str, key: str, value: object) -> None:
             f"viết thành lời trong ngoặc kép, 1 đến {ENTRY_CHARS_MAX} ký tự / "
             f'write "{key}" = "…", 1 to {ENTRY_CHARS_MAX} characters',
         )
-    if not any(char.isalpha() or char in "%°'" for char in key) or key != " ".join(key.split()):
+    if not any(char.isalpha() or char in "%‰°'" for char in key) or key != " ".join(key.split()):
         raise TableError(
             place, "khóa phải có chữ, như trong bản tin / the key must be as it stands in texts, with a letter"
         )
