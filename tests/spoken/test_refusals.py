@@ -68,6 +68,8 @@ def refused(text: str) -> list[tuple[str, Why]]:
         ("chị P. Bà con ai thấy xin báo", "P.", Why.UNCLEAR),
         ("8h 15/9/10", "15/9/10", Why.UNCLEAR),
         ("đến 12/5 Trần Phú nhận quà", "12/5", Why.UNCLEAR),
+        ("xã An Bình, H. Lục Nam", "H", Why.UNCLEAR),
+        ("tại số 5, Đ. Trần Phú", "Đ", Why.UNCLEAR),
         ("nghỉ 1/2 ngày", "1/2", Why.UNCLEAR),
         ("sau 1/2 giờ nữa", "1/2", Why.UNCLEAR),
         ("đến 2/3 dân số đã tiêm", "2/3", Why.UNCLEAR),
