@@ -22,7 +22,9 @@ BETWEEN = re.compile(r"\s*[–—]\s*|\s+-\s+|(?<=[^\W_])-(?!\d)")
 CHUNK = re.compile(r"(?:[^\s,;!?()“”«»\"]|,(?=\d))+")
 FROM = re.compile(r"\d\s?[^\W\d_]{0,3}$")
 NUMBER_OF = r"(?:\d{1,4}(?:[/+]\d{1,4}){0,2}[A-ZĐ]?|hai|ba|tư|năm|sáu|bảy)(?![^\W_])"
-TO_SAME = re.compile(rf"((?:[^\W\d_]+\s?){{1,3}}){NUMBER_OF}", re.IGNORECASE)
+CROSSING = r"(?!(?:đường|phố|quốc lộ|tỉnh lộ|QL|TL)(?![^\W\d_]))"
+"""Two roads meet: ngã tư đường số 3 - đường số 5."""
+TO_SAME = re.compile(rf"{CROSSING}((?:[^\W\d_]+\s?){{1,3}}){NUMBER_OF}", re.IGNORECASE)
 FROM_CHARS_MAX = 40
 COMMAS = re.compile(r"(?:\s*,)+")
 SPACE_LACKS = re.compile(r"([,;:!?])(?=[^\W\d_])")
