@@ -26,7 +26,7 @@ CALLING = re.compile(
 )
 NOTED = re.compile(
     r"(?<![^\W_])(?:tài khoản|STK|mã(?: số)?|căn cước(?: công dân)?|CCCD|CMND|hợp đồng|biên lai|số hiệu|số sổ|sê-ri)"
-    r"(?:[\s:]+(?:số|là|hồ sơ|khách hàng|thẻ|định danh|ngân hàng))*[\s:]+$",
+    r"(?:[\s:]+(?:số|là|hồ sơ|khách hàng|thẻ|thuế|định danh|ngân hàng))*[\s:]+$",
     re.IGNORECASE,
 )
 EMERGENCY = "(?:11[1-5]|1022)"

@@ -28,7 +28,7 @@ DATED = re.compile(
     re.IGNORECASE,
 )
 NAMED_DAY = re.compile(
-    r"(?<![^\W_])(?:(?:hôm|sáng|trưa|chiều|tối|đêm|ngày) (?:nay|mai|kia|qua)|(?:ngày|thời gian)\s?:|"
+    r"(?<![^\W_])(?:(?:hôm|sáng|trưa|chiều|tối|đêm|ngày) (?:nay|mai|kia|qua)|đường|(?:ngày|thời gian)\s?:|"
     r"hạn (?:cuối|chót|đăng ký|(?:nộp|đóng|nhận|thu)(?: (?:thuế|phí|quỹ|tiền|hồ sơ|đơn))?)(?:\s?:)?)[,\s(]*$",
     re.IGNORECASE,
 )
