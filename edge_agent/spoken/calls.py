@@ -123,7 +123,7 @@ RULES = (
         ),
         _net_address,
     ),
-    Rule(re.compile(r"(?:\(?0\d{1,9}\)?|\+84)(?:[ .-]?\d{2,10}){0,4}" + END), _phone),
+    Rule(re.compile(r"(?:\(?0\d{1,9}\)?|\+84)(?:[ .-]?\d{2,10}|[ .]\d(?=\.\d)){0,4}" + END), _phone),
     Rule(re.compile(r"1[89]00(?:[ .-]?\d{2,4}){1,3}" + END), _service),
     Rule(re.compile(r"(?:11\d|1\d{3})" + END), _short_call),
     Rule(re.compile(rf"{EMERGENCY}(?:\s?[/–-]\s?{EMERGENCY})*+{END}"), _emergency),
