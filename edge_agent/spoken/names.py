@@ -31,6 +31,7 @@ TWO_MEANINGS = {
 """An address, a plate or a pipe's width stands behind what is a person or a firm elsewhere."""
 BESIDE_PLACE = re.compile(r"(?:,|(?<![^\W_])(?:tại|ở|thuộc|trú))\s*$")
 PLACE_NAME = re.compile(r"\.\s?([^\W\d_]{2,7})\s([^\W\d_]{2,7})")
+BEFORE_A_PLACE = frozenset("HTXĐ")
 SHORT_PLACE = Puzzle(Why.UNCLEAR, "viết đầy đủ / write it out: huyện, tỉnh, xã, đường")
 ITEM = behind("điểm")
 """Of a law, and no metre: điểm m khoản 1."""
@@ -86,7 +87,7 @@ def _letter(piece: Piece) -> Said:
         return token
     if token.upper() not in numbers.LETTERS:
         return Puzzle(Why.SIGN)
-    if token in "HTXĐ" and piece.follows(BESIDE_PLACE) and (named := PLACE_NAME.match(piece.after)):
+    if token in BEFORE_A_PLACE and piece.follows(BESIDE_PLACE) and (named := PLACE_NAME.match(piece.after)):
         return SHORT_PLACE if named[1].istitle() and named[2].istitle() else numbers.spelled(token)
     if token in built_in().units and token.islower() and not (piece.after.startswith(")") or piece.follows(ITEM)):
         return Puzzle(Why.UNCLEAR, "thiếu số trước đơn vị, hoặc viết đầy đủ / a unit without its number: write it out")
