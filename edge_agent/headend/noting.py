@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.files import Stamp
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
-from edge_agent.headend.outbox import Outbox, OutboxError, Written
+from edge_agent.headend.outbox import Outbox, OutboxError
 from edge_agent.headend.signing import read_order
 
 Handed = Callable[[], None]
@@ -56,7 +57,7 @@ def noted(
         raise trouble
 
 
-def _kept(outbox: Outbox, envelope: bytes, now: UtcMs) -> tuple[Written | None, OutboxError | None]:
+def _kept(outbox: Outbox, envelope: bytes, now: UtcMs) -> tuple[Stamp | None, OutboxError | None]:
     try:
         return outbox.keep(envelope, now), None
     except OutboxError as error:

@@ -11,18 +11,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, alone, make_private_directory, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, Stamp, alone, make_private_directory, stamp, write_durably
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.signing import SigningError, digest_of, read_order
 from edge_agent.trust.fields import NAME
 
-Written: TypeAlias = tuple[int, int]
-"""By which a file is known that nobody has written since: its number, and when it was written."""
 KEPT_AFTER_MS = DAY_MS
 # A lock holds for hours after its command has lapsed, and is taken back by its id.
 OVER = "over"
@@ -38,7 +35,7 @@ class Outbox:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def keep(self, envelope: bytes, now: UtcMs) -> Written | None:
+    def keep(self, envelope: bytes, now: UtcMs) -> Stamp | None:
         """Remember an order that goes out now, and put aside those that nobody obeys any more; None: it was here.
 
         Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
@@ -51,7 +48,7 @@ class Outbox:
             path = self._place(order_id)
             if _kept(path) != envelope:
                 write_durably(path, envelope, EVERYBODY_READS)
-            return _written(path) if is_new else None
+            return stamp(path) if is_new else None
 
     def went_out(self, envelope: bytes) -> None:
         """A broker has it: whoever hands it over at another terminal, and fails, must not forget it any more."""
@@ -59,11 +56,11 @@ class Outbox:
             path = self._place(_id_of(envelope))
             write_durably(path, _kept(path) or envelope, EVERYBODY_READS)
 
-    def forget(self, envelope: bytes, written: Written) -> None:
+    def forget(self, envelope: bytes, written: Stamp) -> None:
         """Of an order that was new here, and has reached nobody, at no other terminal either."""
         with self._alone():
             path = self._place(_id_of(envelope))
-            if path.exists() and _written(path) == written:
+            if stamp(path) == written:
                 path.unlink()
 
     def check(self, envelope: bytes, now: UtcMs) -> None:
@@ -127,11 +124,6 @@ class Outbox:
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).exists()
-
-
-def _written(path: Path) -> Written:
-    seen = path.stat()
-    return seen.st_ino, seen.st_mtime_ns
 
 
 def _end_of(aside: Path) -> int:

@@ -1,7 +1,8 @@
-"""Wards whose headend has kept logs, for ``verify-log``; a new one with its desk; keys with their holders."""
+"""Wards whose headend has kept logs, for ``verify-log``; a new one with its desk; holders; commands that run on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, NOW, FakeStation, heads_here
 from tests.headend.holders import Places
 from tests.headend.kept_logs import Files, Ward
+from tests.headend.running import Running
 
 
 @pytest.fixture
@@ -52,3 +54,12 @@ def station(keyring: Keyring) -> FakeStation:
 @pytest.fixture
 def desk(keyring: Keyring, tmp_path: Path) -> Desk:
     return Desk(keyring, Logbook(tmp_path / "records"))
+
+
+@pytest.fixture
+def started() -> Iterator[list[Running]]:
+    running: list[Running] = []
+    yield running
+    for one in running:
+        if one.process.poll() is None:
+            one.end()  # properly: killed, it would leave its broker behind

@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,12 +15,14 @@ import pytest
 from edge_agent.headend import pki
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.certificates import Ends
+from edge_agent.headend.keyring import HEADEND_ID, Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.server_certificates import BROKER, CONTENT
 from tests.headend.fake_station import AREA, NOW
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
+from tests.headend.shown_certificate import names_shown
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 RENEWED = [f"đã gia hạn / renewed: {name}" for name in ("broker", "content", "headend", "publisher")]
@@ -150,27 +151,6 @@ def test_what_cannot_be_renewed_by_itself_is_told_and_ends_no_server(ward: Path)
     assert "ca.key" in told[1]
 
 
-def names_shown(ward: Path, port: int, *, as_client: bool) -> tuple[str, ...]:
-    tls = ssl.create_default_context(cafile=ward / "pki" / "ca.pem")
-    if as_client:
-        tls.load_cert_chain(ward / "clients" / "headend.pem", ward / "clients" / "headend.key")
-    with socket.create_connection(("localhost", port), TIMEOUT_S) as plain:
-        line = tls.wrap_socket(plain, server_hostname="localhost")
-        told = line.getpeercert()
-        line.close()
-    assert told is not None
-    return tuple(name for _, name in told["subjectAltName"])
-
-
-@pytest.fixture
-def started() -> Iterator[list[Running]]:
-    running: list[Running] = []
-    yield running
-    for one in running:
-        if one.process.poll() is None:
-            one.end()
-
-
 @pytest.mark.host
 def test_running_servers_take_renewed_certificates_by_themselves(
     ward: Path, started: list[Running], capsys: pytest.CaptureFixture[str]
@@ -181,8 +161,8 @@ def test_running_servers_take_renewed_certificates_by_themselves(
     content_port = int(content.line_with("HTTPS: ").split(":")[2].split(",")[0])
     said(capsys, "renew", "--dir", str(ward), "--host", "mqtt.moi.vn")
     until = time.monotonic() + TIMEOUT_S
-    for port, as_client in ((broker_port, True), (content_port, False)):
-        while "mqtt.moi.vn" not in names_shown(ward, port, as_client=as_client):
+    for port, client in ((broker_port, Keyring(ward).client(HEADEND_ID)), (content_port, None)):
+        while "mqtt.moi.vn" not in names_shown(port, ward / "pki" / "ca.pem", client):
             assert time.monotonic() < until
             time.sleep(0.1)
 
@@ -201,7 +181,7 @@ def test_a_broker_whose_certificate_has_ended_says_so_and_enrolment_has_renewed_
     started.append(enrolment)
     assert "còn 824 ngày" in enrolment.line_with("renewed: broker")
     _, port = run_broker(ward, started)
-    assert "mqtt.example.vn" in names_shown(ward, port, as_client=True)
+    assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
 
 
 def is_taken_back(ward: Path, identity: Path, port: int) -> bool:

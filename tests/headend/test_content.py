@@ -16,6 +16,7 @@ import pytest
 from edge_agent.headend import https_server, pki
 from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
 from edge_agent.headend.places import PLACES_MAX, PLACES_PER_ADDRESS_MAX
+from tests.headend.shown_certificate import names_shown
 from tests.sync import old_mail
 
 AUDIO = bytes(range(256)) * 1000
@@ -266,17 +267,6 @@ def test_plain_http_gets_no_answer(server: ContentServer, digest: str) -> None:
         assert b"200" not in plain.recv(4096)
 
 
-def shown(port: int, authority: Path) -> tuple[str, ...]:
-    """The names of the certificate that the server shows to whoever connects now."""
-    tls = ssl.create_default_context(cafile=str(authority))
-    with socket.create_connection(("localhost", port), TIMEOUT_S) as plain:
-        line = tls.wrap_socket(plain, server_hostname="localhost")
-        told = line.getpeercert()
-        line.close()
-    assert told is not None
-    return tuple(name for _, name in told["subjectAltName"])
-
-
 def test_a_renewed_certificate_is_shown_to_who_connects_next_and_no_download_is_cut(
     server: ContentServer, client: Client, digest: str, tmp_path: Path
 ) -> None:
@@ -284,21 +274,21 @@ def test_a_renewed_certificate_is_shown_to_who_connects_next_and_no_download_is_
     assert client.ask("GET", f"/clip/{digest}", Range="bytes=0-9")[2] == AUDIO[:10]
     issued = pki.Issued(tmp_path / "pki" / "content.pem", tmp_path / "pki" / "content.key")
     pki.renew(pki.load_authority(tmp_path / "pki"), issued, ["content.moi.vn"])
-    assert "content.moi.vn" not in shown(server.port, authority)
+    assert "content.moi.vn" not in names_shown(server.port, authority)
     server.see_certificate()
-    assert "content.moi.vn" in shown(server.port, authority)
+    assert "content.moi.vn" in names_shown(server.port, authority)
     assert client.ask("GET", f"/clip/{digest}")[2] == AUDIO  # on the line of before
 
 
 def test_a_spoiled_new_certificate_is_told_once_and_the_old_one_is_shown(server: ContentServer, tmp_path: Path) -> None:
     authority, file = tmp_path / "pki" / "ca.pem", tmp_path / "pki" / "content.pem"
-    before = shown(server.port, authority)
+    before = names_shown(server.port, authority)
     for spoiled in ("half a file", authority.read_text()):  # the latter: of another key
         file.write_text(spoiled)
         with pytest.raises(OSError):  # noqa: PT011
             server.see_certificate()
         server.see_certificate()
-        assert shown(server.port, authority) == before
+        assert names_shown(server.port, authority) == before
     file.unlink()
     server.see_certificate()
-    assert shown(server.port, authority) == before
+    assert names_shown(server.port, authority) == before

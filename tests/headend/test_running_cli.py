@@ -61,15 +61,6 @@ def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return place
 
 
-@pytest.fixture
-def started() -> Iterator[list[Running]]:
-    running: list[Running] = []
-    yield running
-    for one in running:
-        if one.process.poll() is None:
-            one.end()  # properly: killed, it would leave its broker behind
-
-
 @pytest.mark.host
 def test_from_keys_to_report_by_commands_alone(
     ward: Path, capsys: pytest.CaptureFixture[str], started: list[Running]
