@@ -23,6 +23,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import (
+    AnewWanted,
     Event,
     HeartbeatDue,
     HelloDue,
@@ -168,6 +169,10 @@ class Inbox:
         """It is time to tidy up."""
         self.post(SweepDue())
 
+    def anew_wanted(self) -> None:
+        """A new process would mend something."""
+        self.post(AnewWanted())
+
     def stop_asked(self) -> None:
         """The service manager wants us to end."""
         self.post(StopAsked())
@@ -295,7 +300,8 @@ class Runtime:
     def _ask_home(self, effect: fx.AskHome, now: Now) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"
         envelope = self._ports.upstream.hello_by_home(effect.nonce, now, self._cursor(), self._state.trust)
-        self._manifests.order(PostHello(self._ports.site.station, envelope))
+        if envelope is not None:
+            self._manifests.order(PostHello(self._ports.site.station, envelope))
 
     def _tell_the_day(self, effect: fx.SendPlan, now: Now) -> None:
         """Not here: for the longest timetables it takes longer than the device's lease."""

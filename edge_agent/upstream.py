@@ -44,8 +44,8 @@ from edge_agent.sync.reports import (
 
 log = logging.getLogger(__name__)
 
-Sign = Callable[[str, bytes], bytes]
-"""(message type, payload) -> signed envelope."""
+Sign = Callable[[str, bytes], bytes | None]
+"""(message type, payload) -> signed envelope; None while the station cannot sign, and then nothing is said."""
 
 RUBBISH_ANSWERS_A_MINUTE = 120
 # An answer is some 900 bytes with its envelope: two a second are a quarter of a GPRS uplink (some 60 kbit/s), and more
@@ -85,8 +85,8 @@ class Upstream:
         self._born = self._born and again
         self._send(messages.hello(self._who.sender, HelloMsg(nonce, trust.heads, cursor, now)))
 
-    def hello_by_home(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding) -> bytes:
-        """The same, signed, for the home server."""
+    def hello_by_home(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding) -> bytes | None:
+        """The same, signed, for the home server; None: see ``Sign``."""
         out = messages.hello(self._who.sender, HelloMsg(nonce, trust.heads, cursor, now))
         return self._sign(out.kind, out.payload)
 
@@ -140,8 +140,8 @@ class Upstream:
                 log.error("record too large to send seq=%s next=it stays in the journal", listed[0].seq)
             listed = listed[: len(listed) // 2]
 
-    def will(self, now: Now) -> bytes:
-        """The state that the broker publishes if we vanish; a hint only, matched by its boot id."""
+    def will(self, now: Now) -> bytes | None:
+        """The state that the broker publishes if we vanish; a hint only, matched by its boot id. None: see ``Sign``."""
         gone = StateMsg(
             online=False,
             why=Why.CONNECTION_LOST,
@@ -187,6 +187,8 @@ class Upstream:
 
     def _send(self, out: Outgoing) -> bool:
         envelope = self._sign(out.kind, out.payload)
+        if envelope is None:
+            return False
         taken = self._session.publish(out.topic, envelope, qos=out.qos, retain=out.retain)
         if not taken:
             log.info("not sent kind=%s next=said again after the next connection", out.kind)

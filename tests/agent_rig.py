@@ -210,7 +210,7 @@ class Agent:
         except BaseException as died:  # noqa: BLE001 - whatever it is, the test must hear of it
             self._died = died
 
-    def _will(self) -> bytes:
+    def _will(self) -> bytes | None:
         return self.upstream.will(self.clock.now())
 
     def _is_ready(self) -> None:

@@ -96,12 +96,31 @@ def state() -> State:
     return Bench().boot().state
 
 
+@pytest.fixture
+def mute() -> Wire:
+    """Of a station whose key fails."""
+    wire = Wire()
+    wire.upstream._sign = lambda kind, payload: None
+    return wire
+
+
 def at_the_server(clock: Now) -> Now:
     """Boot time means nothing there."""
     return replace(clock, mono=MonoMs(0))
 
 
 # -- who speaks, and why -----------------------------------------------------------------------------------------------
+
+
+def test_a_station_that_cannot_sign_says_nothing_that_nobody_could_believe(mute: Wire, state: State) -> None:
+    mute.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
+    mute.upstream.state(state, NOW, online=True)
+    mute.upstream.heartbeat(state, NOW)
+    mute.upstream.answer(SendAnswer(Verdict.ACCEPTED, "d" * 64, JobId("j1"), None, ()), NOW)
+    assert mute.upstream.hello_by_home(makers.NONCE, NOW, CURSOR, TRUST) is None
+    assert mute.upstream.will(NOW) is None
+    assert mute.broker.heard == []
+    assert mute.upstream.picture_bytes(state, NOW), "the technician is shown the same as ever"
 
 
 def test_after_a_hello_comes_a_birth_then_changes(wire: Wire, state: State) -> None:

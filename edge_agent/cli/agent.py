@@ -17,7 +17,7 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import RecordedFirst, recorded_first
-from edge_agent.cli import paths
+from edge_agent.cli import paths, signing_note
 from edge_agent.cli.certificate_note import certificate_note
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
@@ -30,6 +30,7 @@ from edge_agent.free_space import MEMORY_FREE_BYTES_MIN
 from edge_agent.host import HostReader, Way
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
+from edge_agent.identity.pen import Pen
 from edge_agent.identity.renewing import Renewal, Renewer
 from edge_agent.identity.resetting import begun
 from edge_agent.identity.tls_keys import in_element, tls_key
@@ -53,7 +54,7 @@ from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.right_of_way import RightOfWay
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keeper import believing
-from edge_agent.trust.keys import Signer
+from edge_agent.trust.keys import UnusableKey
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
 
@@ -72,6 +73,8 @@ FIRST_MS = 10 * MINUTE_MS
 RENEWAL_MS = 6 * HOUR_MS
 # Freshness is proven again this often (protocol). A renewal that fails at the first look has a thousand more before the
 # certificate ends.
+ANEW_MS = 30 * MINUTE_MS
+# Between two starts for a key that fails. One costs a handshake and what the broker retains, some 10 kB.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
@@ -94,28 +97,26 @@ def run(config: Config) -> int:
     try:
         trust = config.trust.file.read_bytes()
         believing(trust, (), config.site)
-        signer = signing_key(config.trust).open()
-        broker = _broker(config)
-    except (OSError, ValueError, TokenError) as error:
+    except (OSError, ValueError) as error:
         log.error("trust not usable error=%s next=edge-agent doctor", error)
         return EXIT_SETUP
     inbox = Inbox()
+    pen = _pen(config, inbox)
+    broker = _broker(config)
     on_stop(inbox.stop_asked)
     notifier = Notifier.from_environment()
-    Runtime(_ports(config, trust, signer, broker, inbox, notifier), inbox).run()
+    Runtime(_ports(config, trust, pen, broker, inbox, notifier), inbox).run()
     notifier.stopping()
     return 0
 
 
-def _ports(
-    config: Config, trust: bytes, signer: Signer, server: BrokerSettings, inbox: Inbox, notifier: Notifier
-) -> Ports:
+def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox: Inbox, notifier: Notifier) -> Ports:
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
     keeper, contents = beside(trust, journal.load(), config.site)
     clock = _clock(config, contents, keeper.standing)
-    sign_as = partial(_sign, signer)
-    renewer = Renewer(Renewal(config, signer), clock.now)
+    sign_as = partial(_sign, pen)
+    renewer = Renewer(Renewal(config, pen), clock.now)
     note = certificate_note(config, paths.certificate_trouble(config), clock.now, renewer.refused)
     post = note.watch(inbox.post)
     session = MqttSession(server, post, clock.now, lambda: upstream.will(clock.now()), note.ended)
@@ -140,7 +141,7 @@ def _ports(
         trust=keeper,
         status_file=paths.status(config),
         spent_file=paths.spent(config),
-        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer, stager),
+        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer, pen, stager),
         alive=partial(_alive, progress, session.turned_at),
         home=_home(config, clock),
     )
@@ -214,25 +215,37 @@ def _plain(config: Config, root: Path) -> Stager:
     return Stager(store, levelling(confined, store.scratch), voice, config.rate, spoken(confined))
 
 
-def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:
-    return sign(payload_type(kind), payload, [signer])
+def _pen(config: Config, inbox: Inbox) -> Pen:
+    note = paths.cannot_sign(config)
+    signing_note.clear(note)
+    return Pen(signing_key(config.trust), partial(signing_note.write, note), inbox.anew_wanted)
 
 
-def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer, stager: Stager) -> None:
+def _sign(pen: Pen, kind: str, payload: bytes) -> bytes | None:
+    try:
+        return sign(payload_type(kind), payload, [pen])
+    except UnusableKey:  # the pen has said so
+        return None
+
+
+def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer, pen: Pen, stager: Stager) -> None:
     notifier.ready()
     renewer.start()
-    Housekeeping(chores(inbox, heartbeat_s, renewer.remind), boot_ms).start()
+    Housekeeping(chores(inbox, heartbeat_s, renewer.remind, pen.remind), boot_ms).start()
     make_stems_ready(stager)
     settle()
 
 
-def chores(inbox: Inbox, heartbeat_s: int, renew: Callable[[], None]) -> tuple[Chore, ...]:
+def chores(
+    inbox: Inbox, heartbeat_s: int, renew: Callable[[], None], sign_again: Callable[[], None]
+) -> tuple[Chore, ...]:
     """What the agent is reminded of, and how often."""
     return (
         Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
         Chore(inbox.hello_due, HELLO_MS),
         Chore(inbox.sweep_due, SWEEP_MS, FIRST_MS),
         Chore(renew, RENEWAL_MS, FIRST_MS),
+        Chore(sign_again, ANEW_MS),
     )
 
 

@@ -57,6 +57,11 @@ def certificate_trouble(config: Config) -> Path:
     return config.paths.run_dir / "certificate-trouble.json"
 
 
+def cannot_sign(config: Config) -> Path:
+    """There while the agent cannot use the key it signs with."""
+    return config.paths.run_dir / "cannot-sign"
+
+
 def spent(config: Config) -> Path:
     """What the night's audio has cost, over restarts of the agent."""
     return config.paths.run_dir / "spent.json"

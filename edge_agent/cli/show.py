@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_agent import plain_file
-from edge_agent.cli import paths
+from edge_agent.cli import paths, signing_note
 from edge_agent.cli.certificate_note import read_note
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
@@ -31,6 +31,13 @@ from edge_agent.sync.tls_trouble import WORDS
 STALE_S = 10
 # Five times the longest interval at which the agent renews the file, and what systemd's watchdog allows it.
 EXIT_NOT_RUNNING = 1
+CANNOT_SIGN = Cause(
+    Text(
+        "Trạm không ký được: lệnh có chữ ký vẫn nhận và phát, nhưng trung tâm không nhận được gì từ trạm.",
+        "The station cannot sign: orders are received and obeyed, but the centre hears nothing of it.",
+    ),
+    Text("sudo edge-agent doctor cho biết vì sao", "sudo edge-agent doctor says why"),
+)
 
 
 def status(config: Config, as_json: bool) -> int:
@@ -65,10 +72,10 @@ def look(config: Config) -> View:
 
 
 def unconnected(config: Config) -> Cause | None:
-    """Why there is no connection, where certificates or the clock are the reason."""
+    """Why the centre hears nothing, where certificates, the clock or the signing key are the reason."""
     trouble = read_note(paths.certificate_trouble(config))
     if trouble is None:
-        return None
+        return CANNOT_SIGN if signing_note.stands(paths.cannot_sign(config)) else None
     words = WORDS[trouble.kind]
     said = Text(f"Không kết nối được: {trouble.vi}.", f"No connection: {trouble.en}.")
     return Cause(said, Text(words.remedy_vi, words.remedy_en))

@@ -43,7 +43,7 @@ class View:
     status: Status | Absence
     device_up: bool | None
     unconnected: Cause | None = None
-    # Why there is no connection, where certificates or the clock are the reason.
+    # Why the centre hears nothing, where certificates, the clock or the signing key are the reason.
 
 
 def absent(absence: Absence, language: Language) -> Iterator[str]:

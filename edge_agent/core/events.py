@@ -412,6 +412,11 @@ class StopAsked:
     """The service manager wants us to end."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnewWanted:
+    """Something would be mended by a new process, and can wait until that costs no sound (``anew``)."""
+
+
 Event = (
     Restored
     | MessageArrived
@@ -448,4 +453,5 @@ Event = (
     | SweepDue
     | Tick
     | StopAsked
+    | AnewWanted
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from edge_agent.core import (
+    anew,
     clips,
     commands,
     enforcing,
@@ -30,6 +31,7 @@ from edge_agent.core import (
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
+    AnewWanted,
     ClipFailed,
     ClipFetched,
     ClipStaged,
@@ -151,7 +153,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             clips.failed(turn, event)
         case Connected() | Disconnected() | HelloDue() | HeartbeatDue():
             _from_network(turn, event)
-        case PowerReported() | StopAsked() | SweepDue() | TrustChanged():
+        case PowerReported() | StopAsked() | AnewWanted() | SweepDue() | TrustChanged():
             _from_the_house(turn, event)
         case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed() | RootFetched() | HomeAnswered():
             _from_home(turn, event, verify)
@@ -159,12 +161,14 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             _from_device(turn, event)
 
 
-def _from_the_house(turn: Turn, event: PowerReported | StopAsked | SweepDue | TrustChanged) -> None:
+def _from_the_house(turn: Turn, event: PowerReported | StopAsked | AnewWanted | SweepDue | TrustChanged) -> None:
     match event:
         case PowerReported():
             turn.state = replace(turn.state, reserve=event.reserve)
         case StopAsked():
             sounding.stop_all(turn)
+        case AnewWanted():
+            anew.wanted(turn)
         case SweepDue():
             clips.sweep(turn)
             intake.forget_long_over(turn)

@@ -72,7 +72,7 @@ class _Client(BareClient):
         return connected(self.host, self.port, CONNECT_TIMEOUT_S, time.monotonic() + DIAL_S)
 
 
-def new_client(settings: BrokerSettings, will: bytes) -> Client:
+def new_client(settings: BrokerSettings, will: bytes | None) -> Client:
     """A client that has never been connected, without callbacks."""
     client = _Client(
         CallbackAPIVersion.VERSION2, settings.station, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
@@ -80,8 +80,9 @@ def new_client(settings: BrokerSettings, will: bytes) -> Client:
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_inflight_messages_set(INFLIGHT_MAX)
     client.max_queued_messages_set(OUTGOING_MAX)
-    delayed = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
-    client.will_set(up_topic(settings.station, Up.STATE), will, qos=1, retain=True, properties=delayed)
+    if will is not None:
+        delayed = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
+        client.will_set(up_topic(settings.station, Up.STATE), will, qos=1, retain=True, properties=delayed)
     return client
 
 

@@ -77,7 +77,7 @@ class Connection:
         epoch: int,
         post: Callable[[Event], None],
         clock: Callable[[], Now],
-        will: bytes,
+        will: bytes | None,
     ) -> None:
         self._settings = settings
         self._epoch = epoch
@@ -141,7 +141,7 @@ class Connection:
             self._leaving = True
         self._client.disconnect()
 
-    def _new_client(self, will: bytes) -> Client:
+    def _new_client(self, will: bytes | None) -> Client:
         client = new_client(self._settings, will)
         client.on_socket_open = self._on_socket_open
         client.on_socket_register_write = lambda *_: None

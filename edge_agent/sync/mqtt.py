@@ -34,10 +34,10 @@ class MqttSession:
     """A ``sync.port.Session`` over paho-mqtt. Posts Connected, MessageArrived and Disconnected from its own thread.
 
     ``post`` must take an event without waiting for this session: at most RECEIVE_MAXIMUM messages are on their way
-    before one is acknowledged. ``will`` makes the (signed) state that the broker publishes when we vanish; it is called
-    before each attempt; ``on_trouble`` hears after each whether certificates were the reason. A failure of these ends
-    the thread through ``threading.excepthook``, on purpose: a session that cannot hand over its messages must not look
-    alive.
+    before one is acknowledged. ``will`` makes the (signed) state that the broker publishes when we vanish (None: none);
+    it is called before each attempt; ``on_trouble`` hears after each whether certificates were the reason. A failure of
+    these ends the thread through ``threading.excepthook``, on purpose: a session that cannot hand over its messages
+    must not look alive.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class MqttSession:
         settings: BrokerSettings,
         post: Callable[[Event], None],
         clock: Callable[[], Now],
-        will: Callable[[], bytes],
+        will: Callable[[], bytes | None],
         on_trouble: Callable[[TlsTrouble | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings

@@ -77,7 +77,7 @@ def test_recorded_stems_are_made_ready_once_the_station_is_up(tmp_path: Path, mo
 def reminded_in(life_ms: int) -> list[tuple[type, int]]:
     """What a process that lives so long is reminded of, but its heartbeats, and when."""
     inbox, now, seen = Inbox(), 0, list[tuple[type, int]]()
-    house = Housekeeping(agent.chores(inbox, 300, lambda: None), lambda: MonoMs(now))
+    house = Housekeeping(agent.chores(inbox, 300, lambda: None, inbox.anew_wanted), lambda: MonoMs(now))
     while now <= life_ms:
         wait_ms = house.turn()
         while (event := inbox.wait(0)) is not None:
@@ -101,7 +101,7 @@ def test_a_station_that_is_never_switched_off_is_swept_daily() -> None:
 def test_a_station_that_is_on_for_an_hour_at_a_time_looks_at_its_certificate_when_it_knows_the_time() -> None:
     """At its start it has neither the time, by which one is due, nor a network: it would be renewed only by its end."""
     now, looked = 0, list[int]()
-    house = Housekeeping(agent.chores(Inbox(), 300, lambda: looked.append(now)), lambda: MonoMs(now))
+    house = Housekeeping(agent.chores(Inbox(), 300, lambda: looked.append(now), lambda: None), lambda: MonoMs(now))
     while now <= HOUR_MS:
         now += house.turn()
     assert len(looked) == 1

@@ -69,7 +69,8 @@ class FakeBroker:
         session = self.sessions[station]
         session.running = False
         session.lose("vanished")
-        self.take(up_topic(session.station, Up.STATE), session.will_now, retain=True)
+        if session.will_now is not None:
+            self.take(up_topic(session.station, Up.STATE), session.will_now, retain=True)
 
     def stop(self) -> None:
         """Go down; every session loses its connection and keeps its memory here."""
@@ -101,11 +102,11 @@ class FakeSession:
         station: StationId,
         area: str,
         post: Callable[[Event], None],
-        will: Callable[[], bytes],
+        will: Callable[[], bytes | None],
     ) -> None:
         self.station = station
         self.running = False
-        self.will_now = b""
+        self.will_now: bytes | None = None
         self._broker = broker
         self._filters = frozenset(subscriptions(station, area))
         self._post = post

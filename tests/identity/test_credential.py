@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent.cli import agent, check_files, identity
+from edge_agent.cli import check_files, identity
 from edge_agent.cli.identity import EXIT_FAILED
 from edge_agent.config import Config
 from edge_agent.identity.credential import CHARACTERS_MIN, VARIABLE, NoPassphrase, passphrase
@@ -19,6 +19,7 @@ from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import UnusableKey
+from tests.cli.agents import started
 from tests.cli.findings import assert_fault, assert_well
 from tests.cli.stations import make_station
 from tests.identity.sealed import NAME, PASSPHRASE, handed_over
@@ -149,13 +150,12 @@ def test_enrolling_without_the_passphrase_makes_no_key_and_uses_no_code(
         assert made.enrol(ward, code) == 0
 
 
-def test_an_agent_without_it_does_not_start_and_says_so(
+def test_an_agent_without_it_signs_nothing_and_says_so(
     enrolled: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr(agent, "die_with_any_thread", lambda: None)
-    monkeypatch.setattr(agent, "log_to_stderr", lambda: None)
-    assert agent.run(enrolled) == agent.EXIT_SETUP
+    ports = started(enrolled, monkeypatch)
+    assert ports.upstream.will(ports.clock.now()) is None
     assert "[trust] key_credential" in caplog.text
 
 

@@ -366,7 +366,7 @@ def test_a_reset_cut_at_any_touch_of_the_disk_lets_the_box_become_no_other_stati
 def test_a_box_that_has_lost_its_signing_key_is_not_called_enrolled(
     ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By whatever way: the agent does not run without it, and nobody must be sent in a circle."""
+    """By whatever way: without it the centre hears nothing, and nobody must be sent in a circle."""
     made = box(tmp_path / "a")
     assert made.enrol(ward, ward.code("dt-01")) == 0
     before = ward.key_of("dt-01")

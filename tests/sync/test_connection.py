@@ -61,6 +61,21 @@ def test_a_broker_is_asked_to_keep_our_queue_to_send_no_more_than_we_take_and_to
     assert b"\x18" + WILL_DELAY_S.to_bytes(4) in will
 
 
+def test_a_station_that_cannot_sign_leaves_no_will_as_nobody_would_believe_it(street: Street) -> None:
+    asked: queue.Queue[bytes] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        asked.put(wire.read_type(CONNECT))
+        wire.until_hung_up()
+
+    with hostile_broker(street.directory, street.authority, script) as (port, _):
+        session = MqttSession(street.settings(port), lambda event: None, Clock(), lambda: None)
+        session.start()
+        connect = asked.get(timeout=TIMEOUT_S)
+        session.stop()
+    assert connect[7] == 0, "no will, and the session goes on"
+
+
 def test_orders_are_asked_for_with_acknowledgement_and_no_old_ones_are_to_be_sent_again_at_each_subscription(
     street: Street,
 ) -> None:

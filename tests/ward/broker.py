@@ -42,7 +42,7 @@ class Broker(FakeBroker):
         """The station's session, whoever holds it."""
         return self.sessions.get(self._world.site.station)
 
-    def session_for(self, post: Callable[[Event, int], None], will: Callable[[], bytes]) -> FakeSession:
+    def session_for(self, post: Callable[[Event, int], None], will: Callable[[], bytes | None]) -> FakeSession:
         """A new process's session: the connection epoch begins anew, what waits is the broker's."""
         site = self._world.site
         self._life += 1
@@ -117,7 +117,7 @@ class Broker(FakeBroker):
 
     def _bury(self, session: FakeSession) -> None:
         life, will = self._life, session.will_now
-        if not will:
+        if will is None:
             return
 
         def publish_will() -> None:
