@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -311,7 +312,8 @@ def _block(name: str) -> str:
 
 def _run(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = ["bash", "-e", "-c", script]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
+    env = {**os.environ, "TMPDIR": str(cwd)}  # else each run leaves fifty folders behind
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
 
 
 def _beside(name: str) -> tuple[str, str]:
