@@ -174,6 +174,12 @@ def stop_agent(life: Life) -> None:
 
 
 @_fault
+def key_fails(life: Life, *, for_ms: int) -> None:
+    """What the station signs with; a process that has met that says nothing any more."""
+    life.sets(life.world.key, "fails", True, False, for_ms)
+
+
+@_fault
 def power_cut(life: Life, *, for_ms: int) -> None:
     life.world.cut_power(for_ms)
 

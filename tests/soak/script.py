@@ -330,6 +330,7 @@ _FAULTS: dict[str, tuple[int, Args]] = {
     "hang_agent": (1, _just()),
     "hang_io": (2, _just()),
     "stop_agent": (1, _just()),
+    "key_fails": (2, _for()),
     "power_cut": (3, _for()),
     "network_down": (4, _for()),
     "messages_late": (2, _for(("ms", (300, 4_000, 40_000)))),

@@ -13,11 +13,12 @@ from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
-from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
+from edge_agent.core.events import AnewWanted, DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
 from edge_agent.core.spent import Spent
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
+from edge_agent.identity.pen import Pen
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import Origin
 from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
@@ -30,10 +31,10 @@ from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.chain import Chain
 from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.keys import UnusableKey
 from edge_agent.upstream import Identity, Upstream
 from tests.fakes.home import FakeHome
 from tests.fakes.journal import FakeJournal
-from tests.trust import makers
 from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS, NET_MS
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ HEARTBEAT_MS = 5 * MINUTE_MS
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
 FIRST_SWEEP_MS = 10 * MINUTE_MS
+ANEW_MS = 30 * MINUTE_MS
 # The housekeeping of cli.agent, by its own numbers.
-
-STATION = makers.signer("station")
 
 
 class Agent(Runtime):
@@ -118,6 +118,7 @@ class Agent(Runtime):
         for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue)):
             self._every(every_ms, event, every_ms)
         self._every(SWEEP_MS, SweepDue, FIRST_SWEEP_MS)
+        self._remind_the_pen()
 
     def post(self, event: Event, ms: int) -> None:
         """An event that arrives later, if the process still lives then."""
@@ -207,6 +208,20 @@ class Agent(Runtime):
         self._goodbye()
         self._world.agent_left()
 
+    def _sign(self, kind: str, payload: bytes) -> bytes | None:
+        try:
+            return sign(payload_type(kind), payload, [self._pen])
+        except UnusableKey:
+            return None
+
+    def _remind_the_pen(self) -> None:
+        def due() -> None:
+            if self.alive:
+                self._pen.remind()
+                self._world.after(ANEW_MS, due)
+
+        self._world.after(ANEW_MS, due)
+
     def _every(self, ms: int, event: type[Event], first_ms: int) -> None:
         def due() -> None:
             if self.alive:
@@ -225,7 +240,8 @@ class Agent(Runtime):
         )
         sender = Sender(world.site.realm, world.site.station, f"{world.mono:016x}", "edge-agent test")
         session = world.broker.session_for(self.post, lambda: upstream.will(clock.now()))
-        upstream = Upstream(Identity(sender, world.site.area, "Trạm thử"), session, _sign, HostStatus)
+        self._pen = Pen(world.key, _nothing, lambda: self.post(AnewWanted(), 0))
+        upstream = Upstream(Identity(sender, world.site.area, "Trạm thử"), session, self._sign, HostStatus)
         return Ports(
             site=world.site,
             clock=clock,
@@ -373,10 +389,6 @@ class _NoStatus:
 
 
 def _nothing() -> None: ...
-
-
-def _sign(kind: str, payload: bytes) -> bytes:
-    return sign(payload_type(kind), payload, [STATION])
 
 
 __all__ = ["Agent", "StopAsked", "StoredRecord"]

@@ -28,6 +28,7 @@ from tests.ward.content import Content
 from tests.ward.headend import Headend
 from tests.ward.home import Home
 from tests.ward.io import Io, WardRelays
+from tests.ward.key import FailingKey
 from tests.ward.machine import Machine
 from tests.ward.timing import BOOT_MS, DEVICE_WATCHDOG_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
 
@@ -75,6 +76,7 @@ class World:
         self.disk = FakeDisk()
         self.cache: dict[ClipKey, int] = {}
         self.originals: set[ClipKey] = set()
+        self.key = FailingKey()
         self.content = Content(self)
         self.broker = Broker(self)
         self.headend = Headend(self)
