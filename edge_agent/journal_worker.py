@@ -126,6 +126,11 @@ class JournalWorker:
         self.newest: StoredRecord | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
+    @property
+    def owes(self) -> bool:
+        """Whether something waits in memory that the disk has refused."""
+        return bool(self._owed)
+
     def start(self) -> None:
         """Begin to take orders."""
         self._thread.start()

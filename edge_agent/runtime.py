@@ -223,6 +223,8 @@ class Runtime:
         self._goodbye()
 
     def _step(self, event: Event) -> None:
+        if isinstance(event, AnewWanted) and self._journal.owes:
+            return  # a record that the disk has not taken lies in this process alone
         now = self._ports.clock.now()
         effects = self._decide(event, now)
         behind = _behind_the_record(effects)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -36,8 +37,9 @@ from edge_agent.identity.resetting import begun
 from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
-from edge_agent.journal.port import Contents
+from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import Origin
+from edge_agent.journal.spare import SpareStore
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
 from edge_agent.live_worker import LiveWorker
@@ -75,6 +77,8 @@ RENEWAL_MS = 6 * HOUR_MS
 # certificate ends.
 ANEW_MS = 30 * MINUTE_MS
 # Between two starts for a key that fails. One costs a handshake and what the broker retains, some 10 kB.
+JOURNAL_TRIES, JOURNAL_PAUSE_S = 3, 2.0
+# A flash controller's hiccup is over by then.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
@@ -112,8 +116,8 @@ def run(config: Config) -> int:
 
 def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox: Inbox, notifier: Notifier) -> Ports:
     boot_id = secrets.token_hex(8)
-    journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
-    keeper, contents = beside(trust, journal.load(), config.site)
+    journal, kept = _journal(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
+    keeper, contents = beside(trust, kept, config.site)
     clock = _clock(config, contents, keeper.standing)
     sign_as = partial(_sign, pen)
     renewer = Renewer(Renewal(config, pen), clock.now)
@@ -145,6 +149,19 @@ def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox
         alive=partial(_alive, progress, session.turned_at),
         home=_home(config, clock),
     )
+
+
+def _journal(folder: Path, origin: Origin) -> tuple[Store, Contents]:
+    """With what is in it. Where the disk gives none, one in its place: a warning needs none."""
+    for _ in range(JOURNAL_TRIES):
+        try:
+            store = Store(folder, origin)
+            return store, store.load()
+        except JournalError as error:
+            refused = str(error)
+            time.sleep(JOURNAL_PAUSE_S)
+    spare = SpareStore(folder, origin, refused)
+    return spare, spare.load()
 
 
 def _clock(

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from edge_agent.config import Config
 
+log = logging.getLogger(__name__)
+
 
 def prepare(config: Config, *own: Path) -> str:
-    """Make the folders that both processes expect, and a process's ``own``; "", or why one cannot be had."""
-    for folder in (config.paths.state_dir, config.paths.run_dir, originals(config), audio(config), *own):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            return str(error)
+    """Make the folders that both processes expect, and a process's ``own``; "", or why one in memory cannot be had.
+
+    A card that takes none (read-only, full) is named, and is no reason not to start: a warning needs none of it.
+    """
+    for folder in (config.paths.state_dir, originals(config), audio(config)):
+        if trouble := _made(folder):
+            log.error("no folder on the card, thẻ nhớ không nhận thư mục field=[paths] state_dir error=%s", trouble)
+    return next((trouble for folder in (config.paths.run_dir, *own) if (trouble := _made(folder))), "")
+
+
+def _made(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return str(error)
     return ""
 
 

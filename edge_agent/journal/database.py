@@ -31,19 +31,46 @@ EPOCH_BYTES = 8
 log = logging.getLogger(__name__)
 
 
-def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
+def new_epoch() -> str:
+    """Of a database that is made now."""
+    return secrets.token_hex(EPOCH_BYTES)
+
+
+def open_database(folder: Path, epoch: str) -> tuple[sqlite3.Connection, str]:
     """A connection that is ready for use, and what a damaged predecessor was put aside as ("": there was none).
 
-    Raises sqlite3.Error or OSError where the disk refuses; the database may be sound then, so it is left alone.
+    ``epoch`` is for a new one. Raises sqlite3.Error or OSError where the disk refuses; the database may be sound then,
+    so it is left alone.
     """
     _make_folder(folder)
     try:
-        return _connect(folder), ""
+        return _connect(folder, epoch), ""
     except DamagedError as exc:
         aside = _put_aside(folder)
         log.error("journal damaged kept=%s error=%s next=new journal, new chain epoch", aside, exc)
     _make_folder(folder)
-    return _connect(folder), aside
+    return _connect(folder, epoch), aside
+
+
+def read_whole(folder: Path) -> sqlite3.Connection:
+    """A connection that changes nothing to a database that could be gone on with, if the disk took anything.
+
+    Raises DamagedError, sqlite3.Error or OSError.
+    """
+    with ExitStack() as stack, _damage_named():
+        _check_write_ahead(folder / f"{FILE_NAME}-wal")
+        connection = read_only(folder)
+        stack.callback(connection.close)
+        prepare(connection, "")
+        stack.pop_all()
+        return connection
+
+
+def in_memory(epoch: str) -> sqlite3.Connection:
+    """A new database that lies nowhere."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    prepare(connection, epoch)
+    return connection
 
 
 def read_only(folder: Path) -> sqlite3.Connection:
@@ -54,7 +81,9 @@ def read_only(folder: Path) -> sqlite3.Connection:
     """
     file = folder / FILE_NAME
     how = "mode=ro" if file.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
-    connection = sqlite3.connect(f"{file.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
+    connection = sqlite3.connect(
+        f"{file.resolve().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+    )
     connection.text_factory = _text
     return connection
 
@@ -76,7 +105,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _connect(folder: Path) -> sqlite3.Connection:
+def _connect(folder: Path, epoch: str) -> sqlite3.Connection:
     with ExitStack() as stack, _damage_named():
         _check_write_ahead(folder / f"{FILE_NAME}-wal")
         # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
@@ -88,7 +117,8 @@ def _connect(folder: Path) -> sqlite3.Connection:
         connection.text_factory = _text
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
-        prepare(connection, secrets.token_hex(EPOCH_BYTES))
+        prepare(connection, epoch)
+        _check_writable(connection)
         _sync(folder)
         stack.pop_all()
         return connection
@@ -126,6 +156,14 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"no write-ahead log: the disk refused it, journal_mode is still {mode}")
+
+
+def _check_writable(connection: sqlite3.Connection) -> None:
+    """On a disk that is read-only SQLite opens what it may not write, without a word, and stays so for good.
+
+    ``BEGIN IMMEDIATE`` says nothing either; a change does, also of no row.
+    """
+    connection.execute("UPDATE meta SET floor = floor WHERE 0")
 
 
 def _make_folder(folder: Path) -> None:

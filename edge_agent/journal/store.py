@@ -8,6 +8,7 @@ decides. Times are UTC ms, sizes bytes.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS
 from edge_agent.core.order import is_urgent
 from edge_agent.core.units import JobId, MonoMs, UtcMs
-from edge_agent.journal.database import disk, open_database
+from edge_agent.journal.database import disk, new_epoch, open_database
 from edge_agent.journal.port import RECORD_KEEP_MS, Contents, JournalError, StoredRecord
 from edge_agent.journal.reading import LOAD_META, contents_of
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
@@ -75,8 +76,12 @@ class Store:
         """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError."""
         self._origin = origin
         self._pruned = False
+        self._connection, self._quarantined = self._opened(folder)
+
+    def _opened(self, folder: Path) -> tuple[sqlite3.Connection, str]:
+        """The database, and what a damaged one before it was put aside as."""
         with disk():
-            self._connection, self._quarantined = open_database(folder)
+            return open_database(folder, new_epoch())
 
     def load(self) -> Contents:
         with disk():

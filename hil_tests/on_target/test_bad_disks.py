@@ -27,6 +27,7 @@ from edge_agent.fetch_and_stage import FetchAndStage, Memory
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import ChainPoint, verify_chain
+from edge_agent.journal.spare import SpareStore
 from edge_agent.journal.store import Store
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.fetcher import FakeFetcher, FakeServer
@@ -141,6 +142,25 @@ def test_a_full_card_says_so_leaves_no_half_clip_and_loses_nothing(tmp_path: Pat
         goes_on(store)
         assert heard(root) == heard(root, OTHER) == SOUND
         store.close()
+
+
+def test_a_journal_on_a_card_that_is_read_only_is_read_and_gone_on_with_once_it_can_be_written(
+    kept: Kept, tmp_path: Path
+) -> None:
+    with lying(disks.copied(kept.image, tmp_path / "worn"), tmp_path / "state") as root:
+        disks.remounted(root, read_only=True)
+        with pytest.raises(JournalError), closing(Store(root / "journal", ORIGIN)) as store:
+            record(store)
+        spare = SpareStore(root / "journal", ORIGIN, "refused")
+        assert spare.load() == kept.contents
+        with pytest.raises(JournalError):
+            record(spare)
+        disks.remounted(root, read_only=False)
+        goes_on(spare)
+        spare.close()
+        with closing(Store(root / "journal", ORIGIN)) as store:
+            after = store.load()
+            assert (after.epoch, after.quarantined, after.last_seq) == (kept.contents.epoch, "", RECORDS + 1)
 
 
 def test_a_card_that_refuses_writes_ends_in_a_named_error_and_keeps_all_it_had_promised(tmp_path: Path) -> None:

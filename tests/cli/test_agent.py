@@ -148,7 +148,7 @@ def test_the_watchdog_is_not_fed_while_the_networks_thread_stands_still(network_
 def test_a_folder_that_cannot_be_had_is_named_with_its_field_and_no_traceback(process: str, tmp_path: Path) -> None:
     station = make_station(tmp_path)
     (tmp_path / "a-file").touch()
-    text = station.file.read_text("utf-8").replace('state_dir = "state"', 'state_dir = "a-file/state"')
+    text = station.file.read_text("utf-8").replace('run_dir = "run"', 'run_dir = "a-file/run"')
     station.file.write_text(text, "utf-8")
     command = [sys.executable, "-m", "edge_agent", process, "--config", str(station.file)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=END_S, check=False)

@@ -20,6 +20,7 @@ SECTOR_BYTES = 512
 BLOCK_BYTES = 4_096
 JOURNAL_MB = 4
 # Of ext4; smaller than mkfs would choose, so that it comes round within a day's writes.
+MS_RDONLY, MS_REMOUNT = 1, 32  # mount(2)
 FIBMAP = 1
 # The block of the disk on which a block of a file lies.
 ENV = os.environ | {"DM_DISABLE_UDEV": "1", "PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"}
@@ -90,6 +91,12 @@ def mounted(device: str, folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         _checked(LIBC.umount2(os.fsencode(folder), 0), "umount", device)
+
+
+def remounted(folder: Path, *, read_only: bool) -> None:
+    """What is mounted there takes nothing more, as the kernel leaves a card that fails; or takes it again."""
+    flags = MS_REMOUNT | (MS_RDONLY if read_only else 0)
+    _checked(LIBC.mount(None, os.fsencode(folder), None, flags, None), "remount", str(folder))
 
 
 def _checked(status: int, what: str, device: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.host.disks import on_a_bench
 from tests.journal.card_rigs import FailingCardRig, FullCardRig
-from tests.journal.rigs import FakeRig, Rig, StoreRig
+from tests.journal.rigs import FakeRig, Rig, SpareRig, StoreRig
 
 BENCH = [
     pytest.param(name, marks=pytest.mark.shows("bench.6"))
@@ -19,7 +19,7 @@ BENCH = [
 # Elsewhere they are not even named: no machine but the bench's has a disk that can be made to fail.
 
 
-@pytest.fixture(params=["store", "fake", *(BENCH if on_a_bench() else [])])
+@pytest.fixture(params=["store", "spare", "fake", *(BENCH if on_a_bench() else [])])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with ExitStack() as stack:
         rig = _rig(request.param, stack, tmp_path)
@@ -33,4 +33,6 @@ def _rig(kind: str, stack: ExitStack, folder: Path) -> Rig:
             return FullCardRig(stack, folder)
         case "store-on-a-failing-card":
             return FailingCardRig(stack, folder)
-    return FakeRig() if kind == "fake" else StoreRig(folder)
+        case "fake":
+            return FakeRig()
+    return SpareRig(folder) if kind == "spare" else StoreRig(folder)

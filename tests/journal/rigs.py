@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_agent.journal.port import Journal
+from edge_agent.journal.spare import SpareStore
 from edge_agent.journal.store import Store
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.journal.samples import ORIGIN
@@ -65,6 +66,17 @@ class StoreRig:
             content = bytearray(file.read_bytes())
             content[: len(content) // 2] = b"\x55" * (len(content) // 2)
             file.write_bytes(content)
+
+
+class SpareRig(StoreRig):
+    """The same, where each start finds no journal at first, and the disk gives it when it is asked again."""
+
+    def boot(self) -> Journal:
+        store = SpareStore(self._folder, ORIGIN, "refused at the start")
+        store.begin()
+        store.rollback()
+        self._opened.append(store)
+        return store
 
 
 class FakeRig:

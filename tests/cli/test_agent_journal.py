@@ -1,0 +1,50 @@
+"""The journal that an agent starts with: the disk's, also where it hesitates, else one in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import agent
+from edge_agent.journal.port import JournalError
+from edge_agent.journal.record import Origin
+from edge_agent.journal.spare import SpareStore
+from edge_agent.journal.store import Store
+
+ORIGIN = Origin("dt-01", "edge-agent test", "b1")
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr("edge_agent.cli.agent.time.sleep", pauses.append)
+    return pauses
+
+
+def test_a_disk_that_hesitates_at_the_start_is_waited_for(
+    tmp_path: Path, waited: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Store.load
+
+    def load(store: Store) -> object:
+        if len(waited) < agent.JOURNAL_TRIES - 1:
+            raise JournalError("SQLITE_IOERR")
+        return real(store)
+
+    monkeypatch.setattr(Store, "load", load)
+    store, contents = agent._journal(tmp_path / "journal", ORIGIN)
+    assert not isinstance(store, SpareStore)
+    assert (contents.last_seq, waited) == (0, [agent.JOURNAL_PAUSE_S] * (agent.JOURNAL_TRIES - 1))
+    store.close()
+
+
+def test_one_that_gives_none_at_all_has_a_spare_and_keeps_nobody_waiting_for_long(
+    tmp_path: Path, waited: list[float]
+) -> None:
+    (tmp_path / "journal").write_text("in the folder's place")
+    store, contents = agent._journal(tmp_path / "journal", ORIGIN)
+    assert isinstance(store, SpareStore)
+    assert contents.jobs == ()
+    assert sum(waited) < 10, "an order may come at any moment"
+    store.close()

@@ -1,0 +1,154 @@
+"""A disk that gives no journal at a start: what can be read of it counts, nothing is written, and it is asked again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edge_agent.journal import spare
+from edge_agent.journal.database import FILE_NAME
+from edge_agent.journal.port import Contents, JournalError
+from edge_agent.journal.record import verify_chain
+from edge_agent.journal.spare import SpareStore
+from edge_agent.journal.store import Store
+from tests.journal.samples import ORIGIN, record_of, save_job
+
+WHY = "Read-only file system"
+
+
+def written(store: Store) -> None:
+    """A job and a record, as one transaction."""
+    store.begin()
+    store.save_job(save_job())
+    store.append(record_of(), None, job_over=False)
+    store.commit()
+
+
+def closed(folder: Path) -> Contents:
+    """A journal with a job and a record, as a proper end leaves it."""
+    store = Store(folder, ORIGIN)
+    written(store)
+    contents = store.load()
+    store.close()
+    assert [path.name for path in folder.iterdir()] == [FILE_NAME], "without the files that only a writer can make"
+    return contents
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether it is read-only: then it gives no journal to be written."""
+    state, real = [True], spare.open_database
+
+    def asked(folder: Path, epoch: str) -> tuple[sqlite3.Connection, str]:
+        if state[0]:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(folder, epoch)
+
+    monkeypatch.setattr(spare, "open_database", asked)
+    return state
+
+
+def test_what_a_read_only_card_holds_counts_and_nothing_is_written(tmp_path: Path, card: list[bool]) -> None:
+    folder = tmp_path / "journal"
+    kept = closed(folder)
+    before = (folder / FILE_NAME).read_bytes()
+    store = SpareStore(folder, ORIGIN, WHY)
+    assert store.load() == kept
+    assert [one.seq for one in store.records_after(0, 1 << 20)] == [1]
+    for _ in range(2):
+        with pytest.raises(JournalError, match=WHY):
+            store.begin()
+        store.rollback()
+    store.close()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {FILE_NAME: before}
+
+
+def test_once_the_card_can_be_written_the_chain_goes_on_where_it_was(tmp_path: Path, card: list[bool]) -> None:
+    folder = tmp_path / "journal"
+    closed(folder)
+    store = SpareStore(folder, ORIGIN, WHY)
+    with pytest.raises(JournalError):
+        store.begin()
+    card[0] = False
+    written(store)
+    store.close()
+    again = Store(folder, ORIGIN)
+    records = again.records_after(0, 1 << 20)
+    assert [one.seq for one in records] == [1, 2]
+    assert verify_chain(records) is None
+    again.close()
+
+
+@pytest.mark.parametrize("lies", ["nothing", "rot", "a file in the folder's place"])
+def test_where_nothing_can_be_read_it_is_as_on_a_new_card(tmp_path: Path, card: list[bool], lies: str) -> None:
+    folder = tmp_path / "journal"
+    if lies == "rot":
+        closed(folder)
+        (folder / FILE_NAME).write_bytes(b"\x55" * 8_192)
+    elif lies != "nothing":
+        folder.write_text("no folder")
+    store = SpareStore(folder, ORIGIN, WHY)
+    empty = store.load()
+    assert (empty.jobs, empty.seen, empty.trust, empty.last_seq, len(empty.epoch)) == ((), (), (), 0, 16)
+    assert store.records_after(0, 1 << 20) == ()
+    with pytest.raises(JournalError, match=WHY):
+        store.begin()
+    if lies == "a file in the folder's place":
+        folder.unlink()
+    card[0] = False
+    written(store)
+    assert (store.load().epoch, store.load().last_seq) == (empty.epoch, 1)
+    store.close()
+    assert [path.name for path in tmp_path.glob("journal.quarantined-*")] == ["journal.quarantined-1"] * (lies == "rot")
+
+
+def test_a_journal_that_comes_back_and_was_not_read_before_is_left_for_the_next_start(
+    tmp_path: Path, card: list[bool]
+) -> None:
+    """Its chain is another one, and what it forbids is not known here."""
+    folder = tmp_path / "journal"
+    store = SpareStore(folder, ORIGIN, WHY)
+    kept = closed(folder)
+    card[0] = False
+    for _ in range(2):
+        with pytest.raises(JournalError, match="another journal than this process began with: restart edge-agent"):
+            store.begin()
+        store.rollback()
+    assert store.load().jobs == ()
+    store.close()
+    again = Store(folder, ORIGIN)
+    assert again.load() == kept
+    again.close()
+
+
+def test_one_that_rots_after_it_was_read_is_put_aside_and_no_chain_has_its_name_again(
+    tmp_path: Path, card: list[bool]
+) -> None:
+    folder = tmp_path / "journal"
+    kept = closed(folder)
+    store = SpareStore(folder, ORIGIN, WHY)
+    (folder / FILE_NAME).write_bytes(b"\x55" * 8_192)
+    card[0] = False
+    with pytest.raises(JournalError, match="restart edge-agent"):
+        store.begin()
+    store.rollback()
+    again = Store(folder, ORIGIN)
+    assert again.load().epoch != kept.epoch
+    again.close()
+
+
+def test_a_journal_of_another_version_is_no_journal_to_a_card_that_takes_no_change(
+    tmp_path: Path, card: list[bool]
+) -> None:
+    folder = tmp_path / "journal"
+    closed(folder)
+    with sqlite3.connect(folder / FILE_NAME) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    store = SpareStore(folder, ORIGIN, WHY)
+    assert store.load().jobs == ()
+    store.close()
