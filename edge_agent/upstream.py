@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from edge_agent.core import explain, freshness, manifests
@@ -182,8 +182,9 @@ class Upstream:
         )
 
     def picture_bytes(self, state: State, now: Now) -> bytes:
-        """The same picture, unsigned, for the technician's console."""
-        return messages.state(self._who.sender, self.picture(state, now, Why.CHANGE)).payload
+        """The same picture, unsigned, for the technician's console: it is there without a connection too, and tells."""
+        picture = replace(self.picture(state, now, Why.CHANGE), online=state.link.connected)
+        return messages.state(self._who.sender, picture).payload
 
     def _send(self, out: Outgoing) -> bool:
         envelope = self._sign(out.kind, out.payload)

@@ -8,10 +8,11 @@ from datetime import date, time
 
 import pytest
 
+from edge_agent.console.status import read_status
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import SendAnswer, Verdict
-from edge_agent.core.events import DeviceDown, RecordSaved, Restored
+from edge_agent.core.events import DeviceDown, Disconnected, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Lock, Regulation
@@ -428,3 +429,13 @@ def test_the_technician_sees_the_same_picture_as_the_centre(wire: Wire) -> None:
     read = believe(Message(f"loa/1/u/{STATION}/state", signed))
     assert isinstance(read, Heard)
     assert read.said == replace(picture(wire, bench), why=Why.CHANGE)
+
+
+def test_the_technician_sees_whether_there_is_a_connection_now(wire: Wire) -> None:
+    """What goes to the centre goes over one; the file is there without it too, and for days."""
+    bench = Bench().boot()
+    assert read_status(wire.upstream.picture_bytes(bench.state, bench.now)).online
+    bench.send(Disconnected("timed out"))
+    without = read_status(wire.upstream.picture_bytes(bench.state, bench.now))
+    assert without.welcomed
+    assert not without.online

@@ -30,6 +30,10 @@ REFUSAL_S = 3
 BOUNDLESS = (ClockSource.UNSET, ClockSource.FLOOR)
 """Sources whose error nobody can bound."""
 AGENT = Text("chương trình của trạm", "agent")
+CONNECTION_REMEDY = Text(
+    "vừa khởi động thì chờ một phút; dòng máy chủ trung tâm tốt thì xem journalctl -u edge-agent, dòng disconnected",
+    "just started: wait a minute; if the line of the broker is well: journalctl -u edge-agent, its lines disconnected",
+)
 DEVICE = Text("phần âm thanh và rơ-le", "device process")
 CLOCK = Text("giờ", "clock")
 MANIFESTS = Text("bản kê lệnh", "manifests")
@@ -51,7 +55,10 @@ def agent(seen: Status | Absence) -> Finding:
         said, remedy = ABSENCES[seen]
         return Finding(AGENT, f"{said.vi} / {said.en}", remedy)
     welcomed = "the server has answered" if seen.welcomed else "the server has NOT answered since it started"
-    return Finding(AGENT, f"{seen.software} is running; {welcomed}")
+    told = f"{seen.software} is running; {welcomed}"
+    if not seen.online:
+        return Finding(AGENT, f"{told}; chưa kết nối được / NOT connected now", CONNECTION_REMEDY)
+    return Finding(AGENT, told)
 
 
 def manifests(config: Config, seen: Status | Absence) -> Finding:

@@ -102,6 +102,11 @@ def _server_line(status: Status) -> Text:
             f"Máy chủ: CHƯA TRẢ LỜI từ khi khởi động; nhật ký chờ gửi: {waiting}",
             f"Server: NO ANSWER since the start; records to be sent: {waiting}",
         )
+    if not status.online and status.waits is not Reason.NOT_WELCOMED:
+        return Text(
+            f"Máy chủ: ĐANG MẤT KẾT NỐI, lệnh mới không đến được; nhật ký chờ gửi: {waiting}",
+            f"Server: NO CONNECTION now, new orders do not come; records to be sent: {waiting}",
+        )
     if status.waits is Reason.TRUST_BEHIND:
         return Text(
             f"Máy chủ: có VĂN BẢN ỦY QUYỀN MỚI chưa nhận được, lệnh mới phải chờ; nhật ký chờ gửi: {waiting}",

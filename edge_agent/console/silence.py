@@ -38,6 +38,8 @@ class Cause:
 
 GONE = frozenset({Reason.KEY_REVOKED, Reason.WITHDRAWN, Reason.CANCELLED, Reason.SUPERSEDED})
 """Reasons of what is no longer ordered at all."""
+NETWORK_REMEDY = Text("kiểm tra mạng, SIM: edge-agent doctor", "check network, SIM: edge-agent doctor")
+SINCE_THE_START = Text("từ khi khởi động", "since the start")
 STILL_PLAYS = Text("lịch đã nạp vẫn phát", "what was loaded plays")
 NOTHING_LOADED = Text(
     "không còn lịch nào đã nạp: chưa gửi, đã hết, hoặc đã hủy cùng khóa đã ký",
@@ -107,19 +109,27 @@ def _clock(status: Status) -> tuple[Cause, ...]:
 def _server(status: Status) -> tuple[Cause, ...]:
     left = [play for play in (*status.playing, *status.next) if play.reason not in GONE]
     loaded = STILL_PLAYS if left else NOTHING_LOADED
+    unanswered = not status.welcomed or status.waits is Reason.NOT_WELCOMED
+    if not (unanswered or status.online):
+        words = Text(
+            f"Đang mất kết nối với máy chủ: lệnh phát mới không đến được; {loaded.vi}.",
+            f"There is no connection to the server now: new orders do not come; {loaded.en}.",
+        )
+        return (Cause(words, NETWORK_REMEDY),)
     if status.waits is Reason.TRUST_BEHIND:
         words = Text(
             f"Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ; {loaded.vi}.",
             f"Newer trust documents have not come: new orders wait; {loaded.en}.",
         )
         return (Cause(words, Text("báo đơn vị vận hành máy chủ", "tell whoever runs the server")),)
-    if status.welcomed and status.waits is not Reason.NOT_WELCOMED:
+    if not unanswered:
         return ()
+    since = Text("hơn 26 giờ nay", "for more than 26 h") if status.welcomed else SINCE_THE_START
     words = Text(
-        f"Máy chủ chưa trả lời từ khi khởi động: lệnh phát mới phải chờ; {loaded.vi}.",
-        f"The server has not answered since the start: new orders wait; {loaded.en}.",
+        f"Máy chủ chưa trả lời {since.vi}: lệnh phát mới phải chờ; {loaded.vi}.",
+        f"The server has not answered {since.en}: new orders wait; {loaded.en}.",
     )
-    return (Cause(words, Text("kiểm tra mạng, SIM: edge-agent doctor", "check network, SIM: edge-agent doctor")),)
+    return (Cause(words, NETWORK_REMEDY),)
 
 
 def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:

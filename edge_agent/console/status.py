@@ -107,7 +107,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The station as the agent pictured it. ``clock`` is the station's own; its ``mono`` is not in the picture."""
+    """The station as the agent pictured it. ``clock`` is the station's own; its ``mono`` is not in the picture.
+
+    ``welcomed``: the server has answered since the start; ``online``: there is a connection to it now.
+    """
 
     station: str
     name: str
@@ -118,6 +121,7 @@ class Status:
     next: tuple[Play, ...]
     records_waiting: int
     welcomed: bool
+    online: bool
     host: Host
     offers: tuple[Offer, ...] = ()
     waits: Reason | None = None
@@ -148,6 +152,7 @@ def read_status(data: bytes) -> Status:
         next=tuple(_play(play, "reason") for play in top.tables("next")),
         records_waiting=top.number("records_waiting", 0, 2**63),
         welcomed=top.get("welcomed", bool),
+        online=top.get("online", bool),
         host=_host(top.table("host")),
         offers=tuple(_offer(offer) for offer in top.tables("offers")) if "offers" in top else (),
         waits=_waits(top),

@@ -49,6 +49,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
 def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
     assert_well(check_talk.agent(read_status(picture())))
     assert "NOT answered" in check_talk.agent(read_status(picture(welcomed=False))).seen
+    assert_fault(check_talk.agent(read_status(picture(online=False))), "NOT connected now", "journalctl -u edge-agent")
     for absence in Absence:
         found = check_talk.agent(absence)
         assert found.fault

@@ -111,6 +111,11 @@ def test_status_shows_clock_server_device_box_zones_and_the_next() -> None:
     )
 
 
+def test_status_says_when_the_line_to_a_server_that_has_answered_is_down() -> None:
+    told = typed("tt", view=View(status(online=False, records_waiting=3), device_up=True))
+    assert "\nMáy chủ: ĐANG MẤT KẾT NỐI, lệnh mới không đến được; nhật ký chờ gửi: 3\n" in told
+
+
 def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> None:
     zones = (ZoneStatus(CHO, "Chợ", None, FLOOD.job_id, 100),)
     view = View(

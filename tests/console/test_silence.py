@@ -98,14 +98,30 @@ def test_a_server_that_has_not_answered() -> None:
     assert due.startswith("Not due yet")
 
 
+def test_a_server_that_has_answered_and_cannot_be_reached_now_is_named_with_the_network() -> None:
+    """A SIM that was used up this morning: the centre need not be asked why it sends nothing."""
+    gone, none = why_silent(status(online=False, next=()), SITE, True)
+    assert gone.words.en.startswith("There is no connection to the server now: new orders do not come")
+    assert "không còn lịch nào đã nạp" in gone.words.vi
+    assert "SIM" in gone.remedy.vi
+    assert none.words.en == "There is no broadcast job to play."
+
+
+def test_a_server_that_has_been_silent_for_a_day_did_answer_since_the_start() -> None:
+    first, *_ = causes(waits=Reason.NOT_WELCOMED)
+    assert first.startswith("The server has not answered for more than 26 h: new orders wait")
+
+
 @pytest.mark.parametrize(
-    "waits", [{"welcomed": False}, {"waits": Reason.TRUST_BEHIND}], ids=lambda one: next(iter(one))
+    "waits",
+    [{"welcomed": False}, {"waits": Reason.TRUST_BEHIND}, {"online": False}],
+    ids=lambda one: next(iter(one)),
 )
 def test_who_waits_for_the_server_is_told_that_the_timetable_plays_only_where_there_is_one(
     waits: dict[str, object],
 ) -> None:
     """A trust document has just cancelled it."""
-    assert why_silent(status(**waits), SITE, True)[0].words.vi.endswith("lệnh phát mới phải chờ; lịch đã nạp vẫn phát.")
+    assert why_silent(status(**waits), SITE, True)[0].words.vi.endswith("; lịch đã nạp vẫn phát.")
     told, _ = why_silent(status(**waits, next=(), playing=()), SITE, True)
     assert "vẫn phát" not in told.words.vi
     assert "không còn lịch nào đã nạp" in told.words.vi
