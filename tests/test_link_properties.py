@@ -64,7 +64,7 @@ to_device: st.SearchStrategy[ToDevice] = st.one_of(
 to_core: st.SearchStrategy[ToCore] = st.one_of(
     st.builds(DeviceUp),
     st.builds(RelayChanged, zones, st.booleans(), texts, counts.map(MonoMs)),
-    st.builds(RelayFailed, zones, texts),
+    st.builds(RelayFailed, zones, texts, st.none() | st.booleans()),
     st.builds(PlayStarted, plays, counts.map(MonoMs)),
     st.builds(PlayProgress, plays, progress, counts),
     st.builds(ZonesLost, plays, later, st.sampled_from(Reason)),

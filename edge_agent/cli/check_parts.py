@@ -34,6 +34,8 @@ from edge_agent.cli.service_account import not_read
 from edge_agent.clock import RTC_ERROR_MS
 from edge_agent.clock_chip import CHIPS, read_chip
 from edge_agent.config import Card, Config, RelayDriver
+from edge_agent.console.catalogue import RELAY_REMEDY
+from edge_agent.console.status import Absence, Status
 from edge_agent.console.words import Text
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.spoken.stems import LISTING
@@ -120,12 +122,15 @@ def clock_chip(config: Config, utc: UtcMs, chips: Path = CHIPS) -> Finding:
     return Finding(CLOCK_CHIP, seen, SET_CHIP if apart_s * SECOND_MS > RTC_ERROR_MS else None)
 
 
-def relays(config: Config, device_up: bool | None) -> Finding:
-    """Whether the driver that is configured can be used. A simulated one is called so."""
+def relays(config: Config, device_up: bool | None, seen: Status | Absence) -> Finding:
+    """Whether the driver that is configured can be used, or does what it is told. A simulated one is called so."""
     if config.relays.driver is RelayDriver.SIMULATED:
         return Finding(RELAYS, f"SIMULATED (MÔ PHỎNG, không có rơ-le thật): {config.relays.simulated_dir}")
     if device_up:
-        return Finding(RELAYS, f"{config.relays.chip}: {IN_USE}")
+        zones = () if isinstance(seen, Absence) else seen.zones
+        dumb = [zone.zone for zone in zones if zone.relay_on is None]
+        told = f"{', '.join(dumb)}: không biết đóng hay mở / nobody can tell on or off"
+        return Finding(RELAYS, told, RELAY_REMEDY) if dumb else Finding(RELAYS, f"{config.relays.chip}: {IN_USE}")
     return _chip(config.relays.chip)
 
 

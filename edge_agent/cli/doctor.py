@@ -60,7 +60,7 @@ def findings(config: Config, file: Path) -> Iterator[Finding]:
     yield from check_parts.programs(config, walls, service_uid)
     if isinstance(walls, DecodeService):  # else nobody has put up units
         yield check_parts.memory_is_limited()
-    yield check_parts.relays(config, up)
+    yield check_parts.relays(config, up, picture)
     yield from check_parts.sound_cards(config, up)
     yield from check_parts.ears(config)
     yield check_talk.broker(config, now, key_usable=not key.fault)

@@ -68,6 +68,10 @@ DEVICE_REMEDY = Text(
     "xem: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
     "see: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
 )
+RELAY_REMEDY = Text(
+    "xem: journalctl -u edge-agent-io, dòng relay; ai giữ chân rơ-le: gpioinfo",
+    "see: journalctl -u edge-agent-io, its lines relay; who holds the line: gpioinfo",
+)
 ABSENCES = {
     Absence.NOT_RUNNING: (
         Text("Chương trình của trạm không chạy: không phát được gì.", "The agent is not running: nothing will sound."),

@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import time
 
-from edge_agent.console.catalogue import CLOCK_NOT_TRUSTED, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES, reason_words
+from edge_agent.console.catalogue import (
+    CLOCK_NOT_TRUSTED,
+    CLOCK_REMEDY,
+    DEVICE_REMEDY,
+    RELAY_REMEDY,
+    SOURCES,
+    reason_words,
+)
 from edge_agent.console.status import Play, Status
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
@@ -67,6 +74,7 @@ def why_silent(
         *(_server(status) if unconnected is None else (unconnected,)),
         *_quiet(status, site),
         *_ordered(status),
+        *_relays(status, device_up),
         *_zones(status),
         *_plans(status, site),
     )
@@ -166,6 +174,21 @@ def _ordered(status: Status) -> tuple[Cause, ...]:
 def _kept_silent(name: str, reason: Reason, remedy: Text) -> Cause:
     why = reason_words(reason)
     return Cause(Text(f"{name}: {why.vi}.", f"Zone {name}: {why.en}."), remedy)
+
+
+def _relays(status: Status, device_up: bool | None) -> tuple[Cause, ...]:
+    """Zones whose relay nobody can tell on or off; while no device process runs, that is so of all."""
+    return tuple(
+        Cause(
+            Text(
+                f"Cụm {zone.name}: không biết rơ-le đóng hay mở, chân rơ-le hoặc tiếp điểm phản hồi không trả lời.",
+                f"Zone {zone.name}: nobody can tell whether its relay is on: its line or contact does not answer.",
+            ),
+            RELAY_REMEDY,
+        )
+        for zone in status.zones
+        if zone.relay_on is None and device_up is not False
+    )
 
 
 def _zones(status: Status) -> tuple[Cause, ...]:

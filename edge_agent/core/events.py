@@ -310,10 +310,11 @@ class RelayChanged:
 
 @dataclass(frozen=True, slots=True)
 class RelayFailed:
-    """A relay did not do as told."""
+    """A relay did not do as told. ``on`` is what its contact shows; None: nobody can tell."""
 
     zone: ZoneId
     detail: str
+    on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     if test.opening:
         if relay.ordered_on:
             return []  # it is opened by ``switching``
-        return [max(_open_by(relay), now.mono) if relay.on else now.mono]
+        return [now.mono if relay.on is False else max(_open_by(relay), now.mono)]
     since = relay.closed_since
     due = MonoMs(since + CLOSED_MS) if since is not None else switching.confirm_by(state, test.zone)
     return [max(due, now.mono)]
@@ -84,7 +84,7 @@ def _seen_open(turn: Turn, zone: ZoneId) -> Tested | None:
     relay = turn.state.relays[zone]
     if relay.ordered_on:
         return None  # it stays closed for its least time
-    if not relay.on:
+    if relay.on is False:
         return Tested.OK
     return Tested.RELAY_FAILED if turn.now.mono >= _open_by(relay) else None
 

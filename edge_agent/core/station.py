@@ -266,7 +266,7 @@ def _from_device(
         case RelayChanged():
             _relay_changed(turn, event)
         case RelayFailed():
-            _relay_failed(turn, event.zone, event.detail)
+            _relay_failed(turn, event)
         case DeviceUp():
             if turn.state.device_up:
                 _device_down(turn, "came back before it was missed")
@@ -357,11 +357,14 @@ def _relay_changed(turn: Turn, event: RelayChanged) -> None:
         _zone_lost(turn, event.zone)
 
 
-def _relay_failed(turn: Turn, zone: ZoneId, detail: str) -> None:
+def _relay_failed(turn: Turn, event: RelayFailed) -> None:
     """Its contact may be closed all the same, so it is told to open."""
-    turn.note(Level.ERROR, "relay failed", zone=zone, detail=detail)
-    if turn.state.relays.get(zone, Relay()).ordered_on:
+    zone = event.zone
+    turn.note(Level.ERROR, "relay failed", zone=zone, detail=event.detail)
+    relay = turn.state.relays.get(zone, Relay())
+    if relay.ordered_on:
         turn.emit(SwitchRelay(zone, False, 0))
+    turn.put_relay(zone, replace(relay, on=event.on))
     _zone_lost(turn, zone)
 
 
@@ -390,9 +393,10 @@ def _device_down(turn: Turn, detail: str) -> None:
 
 
 def _all_off(turn: Turn) -> dict[ZoneId, Relay]:
-    """Every relay open, those that were not since now."""
+    """Every relay open, those that may not have been since now."""
     before = {zone: turn.state.relays[zone] for zone in turn.state.site.zones}
+    known = turn.state.device_up  # of whoever was never heard nothing has been closed
     return {
-        zone: Relay(on=False, opened_at=turn.now.mono if relay.on else relay.opened_at)
+        zone: Relay(on=False, opened_at=turn.now.mono if known and relay.on is not False else relay.opened_at)
         for zone, relay in before.items()
     }

@@ -183,7 +183,7 @@ def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
     relay = turn.state.relays.get(zone, Relay())
     known = relay.since if relay.on else None
     since = (at if known is None else known) if on else None
-    opened_at = at if relay.on and not on else relay.opened_at
+    opened_at = at if relay.on is not False and not on else relay.opened_at
     turn.put_relay(zone, replace(relay, on=on, since=since, opened_at=opened_at))
 
 

@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 class _Contact:
     """One relay: what it should be and why, until when its contact may still be moving, and what is wrong with it.
 
-    ``unopened``: it may be closed although it should be open, and is told again.
+    ``unopened``: it may be closed although it should be open, and is told again. ``seen`` is what the contact showed
+    when it was in trouble; None: nobody can tell.
     """
 
     wired: bool
@@ -45,6 +46,7 @@ class _Contact:
     settle_by: MonoMs | None = None
     unopened: bool = False
     trouble: str = ""
+    seen: bool | None = None
 
 
 class Contacts:
@@ -94,7 +96,8 @@ class Contacts:
 
     def failing(self) -> list[RelayFailed]:
         """What is wrong now: for an agent that has just connected."""
-        return [RelayFailed(zone, contact.trouble) for zone, contact in self._contacts.items() if contact.trouble]
+        troubled = [(zone, contact) for zone, contact in self._contacts.items() if contact.trouble]
+        return [RelayFailed(zone, contact.trouble, contact.seen) for zone, contact in troubled]
 
     def _at_start(self, zone: ZoneId) -> _Contact:
         try:
@@ -138,7 +141,7 @@ class Contacts:
         contact.settle_by = None
         # A weld does not mind. But it may be none: a surge has reset the chip that drives it, and it closed by itself.
         contact.unopened = bool(seen)
-        return self._failed(zone, contact, "stuck closed" if seen else "does not close")
+        return self._failed(zone, contact, "stuck closed" if seen else "does not close", seen)
 
     def _not_moved(self, zone: ZoneId, contact: _Contact, detail: str) -> list[RelayReport]:
         """The line did not take the order. Whatever was wanted, open is what is safe."""
@@ -152,10 +155,10 @@ class Contacts:
                 log.error("relay zone=%s not opened error=%s next=retry", zone, exc)
         return self._failed(zone, contact, detail)
 
-    def _failed(self, zone: ZoneId, contact: _Contact, detail: str) -> list[RelayReport]:
+    def _failed(self, zone: ZoneId, contact: _Contact, detail: str, seen: bool | None = None) -> list[RelayReport]:
         """Say it once, and again when it is something else."""
         if detail == contact.trouble:
             return []
-        contact.trouble = detail
+        contact.trouble, contact.seen = detail, seen
         log.error("relay zone=%s wanted=%s failed=%s", zone, "closed" if contact.wanted else "open", detail)
-        return [RelayFailed(zone, detail)]
+        return [RelayFailed(zone, detail, seen)]

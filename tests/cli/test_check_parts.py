@@ -15,11 +15,14 @@ from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_parts
 from edge_agent.cli.finding import Finding
 from edge_agent.config import Channel, Config, Ear, RelayDriver
+from edge_agent.console.status import Absence, read_status
 from edge_agent.core.units import UtcMs
+from edge_agent.sync.reports import ZoneStatus
 from tests.audio.making import needs_decoder, needs_voice
 from tests.audio.walls import stand_in_manager
 from tests.cli.findings import NOBODY, assert_fault, assert_well, is_root
 from tests.cli.stations import StationRig, make_station
+from tests.console.pictures import CHO, DINH, picture
 from tests.fakes.mixers import Control, Mixers
 
 
@@ -169,7 +172,7 @@ def test_a_kernel_that_limits_no_memory_is_told_with_how_it_is_switched_on(tmp_p
 
 
 def test_simulated_relays_are_called_so_and_are_no_fault(shared: StationRig) -> None:
-    finding = check_parts.relays(shared.config, device_up=False)
+    finding = check_parts.relays(shared.config, False, Absence.NOT_RUNNING)
     assert_well(finding)
     assert "SIMULATED" in finding.seen
     assert "MÔ PHỎNG" in finding.seen
@@ -177,7 +180,7 @@ def test_simulated_relays_are_called_so_and_are_no_fault(shared: StationRig) -> 
 
 def with_chip(station: StationRig, chip: str) -> Finding:
     settings = replace(station.config.relays, driver=RelayDriver.GPIO, chip=Path(chip), simulated_dir=None)
-    return check_parts.relays(replace(station.config, relays=settings), device_up=False)
+    return check_parts.relays(replace(station.config, relays=settings), False, Absence.NOT_RUNNING)
 
 
 def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) -> None:
@@ -186,10 +189,19 @@ def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) ->
     assert_well(with_chip(shared, "/dev/null"))
 
 
+def test_a_relay_of_which_the_running_station_can_tell_nothing_is_a_fault(shared: StationRig) -> None:
+    """Its line is held by somebody else, or its read-back does not answer; the other zones play."""
+    gpio = replace(shared.config.relays, driver=RelayDriver.GPIO, chip=Path("/dev/null"), simulated_dir=None)
+    config = replace(shared.config, relays=gpio)
+    zones = (ZoneStatus(CHO, "Chợ", None, None, 80), ZoneStatus(DINH, "Đình", False, None, 80))
+    assert_fault(check_parts.relays(config, True, read_status(picture(zones=zones))), "cho: ", "gpioinfo")
+    assert_well(check_parts.relays(config, True, read_status(picture())))
+
+
 def test_parts_that_the_device_process_holds_are_left_alone(shared: StationRig) -> None:
     gpio = replace(shared.config.relays, driver=RelayDriver.GPIO, chip=Path("/dev/gpiochip99"))
     config = replace(shared.config, relays=gpio)
-    for finding in (check_parts.relays(config, device_up=True), *check_parts.sound_cards(config, device_up=True)):
+    for finding in (check_parts.relays(config, True, Absence.STALE), *check_parts.sound_cards(config, device_up=True)):
         assert_well(finding)
         assert "in use by the device process" in finding.seen
 

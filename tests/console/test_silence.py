@@ -134,6 +134,18 @@ def test_a_zone_that_is_turned_down_to_nothing_is_named() -> None:
     assert muted == "Zone Chợ: its volume_max is 0."
 
 
+def test_a_zone_whose_relay_does_not_answer_is_named() -> None:
+    """Somebody holds its line: the zone is silent, and every other one is well."""
+    zones = (ZoneStatus(CHO, "Chợ", None, None, 80), ZoneStatus(DINH, "Đình", False, None, 80))
+    cause, due = why_silent(status(zones=zones), SITE, True)
+    assert cause.words.en == "Zone Chợ: nobody can tell whether its relay is on: its line or contact does not answer."
+    assert "gpioinfo" in cause.remedy.vi
+    assert due.words.en.startswith("Not due yet")
+    down, *_ = why_silent(status(zones=zones), SITE, False)
+    assert "device process" in down.words.en, "which is why nobody can tell"
+    assert len(causes(device_up=False, zones=zones)) == 2
+
+
 def test_a_horn_at_which_nothing_was_heard_is_named_with_what_to_look_at() -> None:
     zones = (ZoneStatus(CHO, "Chợ", False, None, 80, False, -58), ZoneStatus(DINH, "Đình", False, None, 80, True, -12))
     cause, _ = why_silent(status(zones=zones), SITE, True)

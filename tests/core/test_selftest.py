@@ -57,6 +57,19 @@ def test_a_relay_that_closes_and_does_not_open_again_has_failed_its_test() -> No
     assert seen_by(bench) == f"self_test {CHO}=relay_failed {DINH}=ok"
 
 
+def test_a_relay_of_which_nobody_can_tell_whether_it_has_opened_does_not_pass() -> None:
+    bench = at_work()
+    bench.rule(SelfTest())
+    bench.deaf = {fx.SwitchRelay}
+    bench.pass_s(1)
+    bench.send(RelayFailed(CHO, "the read-back does not answer"))
+    assert seen_by(bench) == ""
+    bench.deaf = set()
+    bench.pass_s(RELAY_CONFIRM_MS / SECOND_MS)
+    bench.pass_s(1)
+    assert seen_by(bench) == f"self_test {CHO}=relay_failed {DINH}=ok"
+
+
 def test_a_relay_that_is_to_stay_closed_for_longer_is_seen_opening_then() -> None:
     bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, least_on_ms=5_000)}).boot()
     bench.rule(SelfTest())

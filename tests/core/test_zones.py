@@ -254,6 +254,21 @@ def test_a_relay_that_is_open_and_faulty_is_left_alone() -> None:
     assert bench.every(fx.SwitchRelay) == [], "the device process opens it again and again by itself"
 
 
+@pytest.mark.parametrize("seen", [True, False, None])
+def test_of_a_relay_that_fails_the_station_says_what_its_contact_shows_and_else_that_nobody_can_tell(
+    seen: bool | None,
+) -> None:
+    """A weld that was there before the device process: it was shown as off, to who works at the horn too."""
+    bench = Bench().boot()
+    bench.send(RelayFailed(CHO, "stuck closed", seen))
+    assert bench.state.relays[CHO].on is seen
+    bench.pass_s(1)
+    assert bool(bench.every(fx.SendState)) == (seen is not False), "the centre hears of it"
+    bench.send(RelayChanged(CHO, False, "start", bench.now.mono))
+    assert bench.state.relays[CHO].on is False
+    assert bench.state.relays[CHO].opened_at == (None if seen is False else bench.now.mono)
+
+
 def test_a_relay_that_is_closed_although_nobody_wants_it_is_told_to_open() -> None:
     bench = Bench().boot()
     bench.send(RelayChanged(CHO, True, "order", bench.now.mono))

@@ -325,12 +325,12 @@ def test_a_stuck_relay_is_told_and_told_again_to_the_next_agent(tmp_path: Path) 
     bench.relays.stuck.add(A)
     bench.say(SwitchRelay(A, False, 0))
     bench.pass_time(SETTLE_MS)
-    assert bench.heard()[-1] == RelayFailed(A, "stuck closed")
+    assert bench.heard()[-1] == RelayFailed(A, "stuck closed", True)
     bench.agent.close()
     bench.device.turn()
     bench.pass_time(SETTLE_MS, renew=False)
     bench.agent = bench.connect()
-    assert bench.heard() == [DeviceUp(), RelayFailed(A, "stuck closed")]
+    assert bench.heard() == [DeviceUp(), RelayFailed(A, "stuck closed", True)]
     bench.close()
 
 

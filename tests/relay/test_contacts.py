@@ -83,9 +83,9 @@ def test_a_contact_that_does_not_close_in_time_is_a_failure_told_once() -> None:
     relays.stuck.add(A)
     contacts.switch(A, True, "order", T0)
     assert contacts.check(at(SETTLE_MS - 1)) == []
-    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "does not close")]
+    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "does not close", False)]
     assert contacts.check(at(SETTLE_MS + 5_000)) == []
-    assert contacts.failing() == [RelayFailed(A, "does not close")]
+    assert contacts.failing() == [RelayFailed(A, "does not close", False)]
 
 
 def test_a_second_order_that_fails_alike_is_answered_too() -> None:
@@ -93,7 +93,7 @@ def test_a_second_order_that_fails_alike_is_answered_too() -> None:
     relays.stuck.add(A)
     for start in (0, 10_000):
         contacts.switch(A, True, "order", at(start))
-        assert contacts.check(at(start + SETTLE_MS)) == [RelayFailed(A, "does not close")]
+        assert contacts.check(at(start + SETTLE_MS)) == [RelayFailed(A, "does not close", False)]
 
 
 def test_a_relay_stuck_on_is_an_alarm_within_a_second_of_the_order_to_open() -> None:
@@ -101,15 +101,15 @@ def test_a_relay_stuck_on_is_an_alarm_within_a_second_of_the_order_to_open() -> 
     contacts.switch(A, True, "order", T0)
     relays.stuck.add(A)
     assert contacts.switch(A, False, "lease", at(5_000)) == []
-    assert contacts.check(at(5_000 + SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
+    assert contacts.check(at(5_000 + SETTLE_MS)) == [RelayFailed(A, "stuck closed", True)]
 
 
 def test_a_relay_found_stuck_on_at_the_start_is_known_to_whoever_connects_later() -> None:
     relays = FakeRelays((A, B), wired=(A,), on=(A,))
     relays.stuck.add(A)
     contacts = Contacts(relays, (A, B), T0)
-    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
-    assert contacts.failing() == [RelayFailed(A, "stuck closed")]
+    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "stuck closed", True)]
+    assert contacts.failing() == [RelayFailed(A, "stuck closed", True)]
 
 
 def test_a_relay_that_closes_by_itself_is_opened_again_at_the_next_look() -> None:
@@ -117,7 +117,7 @@ def test_a_relay_that_closes_by_itself_is_opened_again_at_the_next_look() -> Non
     relays, contacts = wired()
     contacts.check(at(SETTLE_MS))
     relays.contacts[A] = True
-    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
+    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "stuck closed", True)]
     next_look = at(2 * LOOK_EVERY_MS + SETTLE_MS)
     assert contacts.next_check(at(LOOK_EVERY_MS + SETTLE_MS)) == next_look
     assert contacts.check(next_look) == [RelayChanged(A, False, "start", next_look)]
@@ -135,7 +135,7 @@ def test_a_relay_that_is_stuck_closed_is_told_to_open_with_every_look_until_it_d
         relays.told.clear()
         said += contacts.check(at(ms))
         told += relays.told.count((A, False))
-    assert said == [RelayFailed(A, "stuck closed")]
+    assert said == [RelayFailed(A, "stuck closed", True)]
     assert 9_500 // LOOK_EVERY_MS <= told <= 9_500 // (LOOK_EVERY_MS - LOOK_EARLY_MS)
     relays.stuck.clear()
     until = at(10_000 + LOOK_EVERY_MS)
@@ -158,7 +158,7 @@ def test_a_contact_that_leaves_its_place_by_itself_is_a_failure() -> None:
     relays, contacts = wired()
     contacts.switch(A, True, "order", T0)
     relays.contacts[A] = False
-    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "does not close")]
+    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "does not close", False)]
     relays.contacts[A] = True
     assert contacts.check(at(2 * LOOK_EVERY_MS + SETTLE_MS)) == []
     assert contacts.failing() == []
