@@ -85,13 +85,13 @@ def main(arguments: list[str]) -> int:
         if rig.station is None:
             kernel = kernel_of_the_bench()
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                statuses = list(pool.map(lambda group: _run(kernel, args, group), _groups(args.only)))
+                ended = list(pool.map(lambda group: (group, _run(kernel, args, group)), _groups(args.only)))
         else:
-            statuses = _on_a_desk(rig, rig.station, args)
+            ended = _on_a_desk(rig, rig.station, args)
     except (RigError, BenchError, PersonError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
-    return _conclude(rig, statuses, time.monotonic() - began)
+    return _conclude(rig, ended, args.only, time.monotonic() - began)
 
 
 def _groups(only: str) -> list[Group]:
@@ -173,8 +173,8 @@ def _beside_a_machine(rig: Path, group: Group) -> int:
     return done.returncode
 
 
-def _on_a_desk(rig: RigFile, wiring: StationWiring, args: argparse.Namespace) -> list[int]:
-    """Pytest's statuses. Raises BenchError where anything that the file names is not there, and names all of it."""
+def _on_a_desk(rig: RigFile, wiring: StationWiring, args: argparse.Namespace) -> list[tuple[Group, int]]:
+    """Groups and pytest's statuses. BenchError where anything that the file names is not there, naming all of it."""
     missing = missing_beside(rig)
     with tempfile.TemporaryDirectory(prefix="bench-") as here:
         try:
@@ -186,8 +186,8 @@ def _on_a_desk(rig: RigFile, wiring: StationWiring, args: argparse.Namespace) ->
             raise BenchError("\n  ".join([f"bàn thử còn thiếu / the bench lacks ({args.rig}):", *missing]))
         if needs_a_person(rig):
             os.environ[NAME_IN] = Person().name()
-        there = [_on_the_station(desk, wiring, group) for group in _on_target(args.only)]
-        return [*there, *(_beside_a_machine(args.rig, group) for group in _from_outside(args.only))]
+        there = [(group, _on_the_station(desk, wiring, group)) for group in _on_target(args.only)]
+        return [*there, *((group, _beside_a_machine(args.rig, group)) for group in _from_outside(args.only))]
 
 
 def _on_the_station(desk: Desk, wiring: StationWiring, group: Group) -> int:
@@ -220,17 +220,29 @@ def _stepped_clock() -> Path:
     return library
 
 
-def _conclude(rig: RigFile, statuses: Sequence[int], seconds: float) -> int:
-    done = [one for file in sorted(BUILT.glob("*.xml")) for one in report.results(file, BUILT / "evidence")]
+def _results(group: Group, status: int) -> list[report.Result]:
+    """What a group's tests came to; where it did not come to its end, that is one of them that failed."""
+    file = BUILT / f"{group.name}.xml"
+    found = report.results(file, BUILT / "evidence") if file.exists() else []
+    lost = status not in (0, NOTHING_CHOSEN) and not any(one.outcome == "failed" for one in found)
+    why = f"không chạy đến hết / did not come to its end (status {status})"
+    return [*found, report.Result(group.name, "failed", 0, (), why)] if lost else found
+
+
+def _conclude(rig: RigFile, ended: Sequence[tuple[Group, int]], only: str, seconds: float) -> int:
+    done = [one for group, status in sorted(ended, key=_name) for one in _results(group, status)]
     rows = sorted({row for one in done for row in one.rows})
     page = BUILT / "report.html"
     when = datetime.now().astimezone().strftime("%d/%m/%Y %H:%M %Z")
-    page.write_text(report.html(rig, done, rows, when, f"edge-agent {__version__}"), "utf-8")
+    page.write_text(report.html(rig, done, rows, when, f"edge-agent {__version__}", only=only), "utf-8")
     counts = {outcome: sum(one.outcome == outcome for one in done) for outcome in report.WORDS}
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     print(f"hil rig={rig.name}: {words}; {seconds:.0f} s; biên bản / report: {os.path.relpath(page)}")
-    sound = bool(done) and not counts["failed"] and set(statuses) <= {0, NOTHING_CHOSEN}
-    return 0 if sound else 1
+    return 0 if report.passed(done) else 1
+
+
+def _name(ended: tuple[Group, int]) -> str:
+    return ended[0].name
 
 
 def _last_line(text: str) -> str:

@@ -51,17 +51,25 @@ def results(junit: Path, evidence: Path) -> list[Result]:
     return [_result(case, evidence) for case in ET.parse(junit).iter("testcase")]
 
 
-def html(rig: RigFile, done: Sequence[Result], rows: Sequence[str], when: str, version: str) -> str:
-    """The whole page. ``rows`` are the numbers of the requirements that anything shows, in their order."""
-    failed = [one for one in done if one.outcome == "failed"]
-    verdict = "failed" if failed or not done else "passed"
+def passed(done: Iterable[Result]) -> bool:
+    """Whether anything was shown and nothing failed: what is absent was not tried."""
+    return {one.outcome for one in done} - {"absent"} == {"passed"}
+
+
+def html(rig: RigFile, done: Sequence[Result], rows: Sequence[str], when: str, version: str, *, only: str = "") -> str:
+    """The whole page. ``rows`` are the numbers of the requirements that anything shows, in their order.
+
+    ``only`` is what was chosen of the tests, "" where all were to run: people sign for what stands on the paper.
+    """
+    part = f"<p class=failed>CHỈ THỬ MỘT PHẦN / only a part was tried: {escape(only)}</p>" if only else ""
     parts = [
         f"<!doctype html><html lang=vi><meta charset=utf-8><title>{escape(rig.title_vi)}</title><style>{STYLE}</style>",
         "<h1>Biên bản nghiệm thu trạm loa <span class=en>/ acceptance report</span></h1>",
         f"<p>Bàn thử: <b>{escape(rig.title_vi)}</b> <span class=en>/ {escape(rig.title_en)}</span><br>",
         f"Phần mềm <span class=en>/ software</span>: {escape(version)}<br>",
         f"Lúc <span class=en>/ at</span>: {escape(when)}</p>",
-        f"<h2>Kết luận: {_verdict(verdict)}</h2>",
+        f"<h2>Kết luận: {_verdict('passed' if passed(done) else 'failed')}</h2>",
+        part,
         _requirements(done, rows),
         _absent(rig),
         "<h2>Từng phép thử <span class=en>/ each test</span></h2>",

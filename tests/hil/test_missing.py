@@ -100,11 +100,28 @@ def test_what_is_tried_on_the_station_is_brought_here(
     monkeypatch.setattr(hil, "_from_outside", lambda _: [])
     file = tmp_path / "here.toml"
     file.write_text(HERE.format(root=ROOT, folder=tmp_path / "folder"), "utf-8")
-    assert hil.main(["--rig", str(file)]) == 0
+    assert hil.main(["--rig", str(file)]) == 1, "what is absent is no success"
     assert "hil rig=here: 0 passed, 0 failed, 1 absent" in capsys.readouterr().out
     (skipped,) = ET.parse(built / "test_power_cuts.xml").iter("skipped")
     assert skipped.get("message") == "no disk of its own"
     assert "no disk of its own" in (built / "report.html").read_text("utf-8")
+
+
+def test_tests_of_which_nothing_came_back_have_failed_on_paper_too(
+    tmp_path: Path, built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine stood still, or the line to the station broke: the paper that people sign told of the others alone."""
+    whole = hil.Group("test_report", (str(ROOT / "tests" / "hil" / "test_report.py"), "-k", "one_failure"), here=True)
+    monkeypatch.setattr(hil, "_on_target", lambda _: [hil.Group("test_power_cuts", POWER_CUTS)])
+    monkeypatch.setattr(hil, "_from_outside", lambda _: [whole])
+    monkeypatch.setattr(hil, "_on_the_station", lambda *_: 255)
+    file = tmp_path / "here.toml"
+    file.write_text(HERE.format(root=ROOT, folder=tmp_path / "folder"), "utf-8")
+    assert hil.main(["--rig", str(file)]) == 1
+    assert "hil rig=here: 1 passed, 1 failed, 0 absent" in capsys.readouterr().out
+    text = (built / "report.html").read_text("utf-8")
+    assert "Kết luận: <span class=failed>" in text
+    assert "test_power_cuts" in text
 
 
 def test_a_desk_whose_power_test_fails_has_failed(

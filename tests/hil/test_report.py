@@ -51,8 +51,17 @@ def test_one_failure_fails_the_bench(tmp_path: Path) -> None:
     assert "late &lt;by 2 s&gt;" in text
 
 
-def test_a_bench_that_tried_nothing_has_not_passed() -> None:
+def test_a_bench_that_tried_nothing_has_not_passed(tmp_path: Path) -> None:
     assert "Kết luận: <span class=failed>" in page([])
+    *_, none = taken(tmp_path)
+    assert "Kết luận: <span class=failed>" in page([none]), "what was absent was not tried"
+
+
+def test_tests_that_were_chosen_are_no_acceptance_of_the_rest(tmp_path: Path) -> None:
+    good, *_ = taken(tmp_path)
+    text = report.html(RIG, [good], ["S1"], "27/11/2026", "edge-agent 1", only="relay <and> cut")
+    assert "CHỈ THỬ MỘT PHẦN / only a part was tried: relay &lt;and&gt; cut" in text
+    assert "MỘT PHẦN" not in page([good])
 
 
 def test_all_that_was_tried_and_passed_is_a_pass(tmp_path: Path) -> None:
