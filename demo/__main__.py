@@ -21,6 +21,7 @@ from tests.host.recording import DeafError
 FOLDER = Path("build/demo")
 MARKS = (".demo", "station.toml")
 # What lies in every folder that a demo has made, so that emptying one never hits another.
+GPIO_HELP = "e.g. /dev/gpiochip0:17,27, of a board that closes them at HIGH level / bo đóng rơ-le ở mức CAO"
 EXIT_NOT_HEARD = 1
 EXIT_CANNOT = 2
 EXIT_NOBODY_LISTENED = 3
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--capture", default="", metavar="DEVICE", help="a line-in (arecord -L) that hears what --device plays"
     )
-    parser.add_argument("--gpio", default="", metavar="CHIP:LINE,LINE", help="real relays, e.g. /dev/gpiochip0:17,27")
+    parser.add_argument("--gpio", default="", metavar="CHIP:LINE,LINE", help=f"real relays: {GPIO_HELP}")
     return parser
 
 

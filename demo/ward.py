@@ -293,10 +293,23 @@ class Ward:
             )
 
     def _stop_station(self) -> None:
+        """At once, but for real relays: a Raspberry Pi's kernel leaves a line driven when its process is killed."""
         for child in (self._agent, self._io):
-            if child is not None and child.poll() is None:
-                child.kill()
-                child.wait()
+            if child is None or child.poll() is not None:
+                continue
+            if child is self._io and self.hardware.gpio_chip and self._ends(child):
+                continue
+            child.kill()
+            child.wait()
+            if child is self._io and self.hardware.gpio_chip:
+                self.command("relays-off")
+
+    def _ends(self, child: subprocess.Popen[bytes]) -> bool:
+        """Whether it does so when it is asked to."""
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_S_MAX)
+        return child.poll() is not None
 
     def _write_config(self) -> Path:
         given = self._station_files()
