@@ -256,6 +256,13 @@ def test_both_halves_of_the_operations_name_the_same_commands_and_the_programs_u
         (headend_parser() if program == "edge-agent-headend" else agent_parser()).parse_args(words)
 
 
+def test_doctor_first_looks_when_the_decoders_worker_is_there() -> None:
+    """By root it has a fault where it is not: that its walls stand can be told before the station runs, and must be."""
+    for half in _halves():
+        install = half[half.index("edge-agent enrol --server") :]
+        assert install.index("enable --now edge-agent-decode.socket") < install.index("sudo edge-agent doctor")
+
+
 def test_every_log_line_that_the_operations_explain_is_written_somewhere() -> None:
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
     for half in _halves():
