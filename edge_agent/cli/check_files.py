@@ -40,6 +40,7 @@ from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
+from edge_agent.sync.tls_trouble import WORDS, Kind
 from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
 from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import Signer, UnusableKey
@@ -65,6 +66,11 @@ RENEW_BY_HAND = Text(
     "sudo edge-agent renew, lệnh này nói vì sao chưa được", "sudo edge-agent renew, which tells why it was not"
 )
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
+RENEW_TRUST = Text(
+    "báo trung tâm: văn bản ủy quyền phải được ký gia hạn (trust renew)",
+    "tell the centre: the trust documents have to be renewed (trust renew)",
+)
+SET_CLOCK = Text(WORDS[Kind.SERVER_NOT_YET].remedy_vi, WORDS[Kind.SERVER_NOT_YET].remedy_en)
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
 ENROL = Text("đăng ký trạm: sudo edge-agent enrol", "enrol the station: sudo edge-agent enrol")
 NOT_OF_OURS = Text(
@@ -126,7 +132,7 @@ def _believed(config: Config, now: Now) -> Finding:
     if config.site.area not in [document.area for document in documents]:
         none = f"không có văn bản của địa bàn / no document of {config.site.area}: nobody there is obeyed"
         return Finding(TRUST, f"{seen}; {none}", NOT_OF_OURS)
-    return _dated(TRUST, seen, (max(document.issued_at for document in documents), chain.expires), now)
+    return _dated(TRUST, seen, (max(document.issued_at for document in documents), chain.expires), now, RENEW_TRUST)
 
 
 def _kept(config: Config) -> tuple[tuple[str, bytes], ...]:
@@ -258,16 +264,16 @@ def _remedy(error: Exception, else_this: Text) -> Text:
     return ENROL if isinstance(error, FileNotFoundError) else else_this
 
 
-def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Finding:
+def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now, renew: Text = RENEW) -> Finding:
     start, end = valid
     until = f"valid {_day(start)} to {_day(end)}"
     if not clock_dates_certificates(now):
         return Finding(what, f"{seen}, {until}{CLOCK_FIRST}")
     if now.utc - now.max_error_ms > end:
-        return Finding(what, f"{seen}, HẾT HẠN ngày / EXPIRED on {_day(end)}", RENEW)
+        return Finding(what, f"{seen}, HẾT HẠN ngày / EXPIRED on {_day(end)}", renew)
     if now.utc + now.max_error_ms < start:
         shown = f"begins only on {_day(start)}; đồng hồ của trạm đang là / the station's clock says {_day(now.utc)}"
-        return Finding(what, f"{seen}, {shown}", RENEW)
+        return Finding(what, f"{seen}, {shown}", SET_CLOCK)
     return Finding(what, f"{seen}, {until}")
 
 

@@ -97,8 +97,9 @@ def test_a_reset_that_was_cut_short_is_told(tmp_path: Path) -> None:
 def test_an_expired_trust_file_and_expired_certificates(shared: StationRig) -> None:
     findings = [check_files.trust_file(shared.config, LATER), *check_files.certificates(shared.config, LATER)]
     assert len(findings) == 4
-    own = findings.pop(1)
-    for finding in findings:
+    trust, own, *authorities = findings
+    assert_fault(trust, "HẾT HẠN ngày / EXPIRED on 20", "trust renew")
+    for finding in authorities:
         assert_fault(finding, "HẾT HẠN ngày / EXPIRED on 20", "ask the operator")
     assert_fault(own, "chứng thư của trạm đã hết hạn ngày 20", "sudo edge-agent renew")
     assert "the station's certificate expired on 20" in own.seen
@@ -120,9 +121,9 @@ def test_a_certificate_that_should_have_been_renewed_long_ago_is_not_called_well
 
 
 def test_a_certificate_that_has_not_begun_by_a_clock_that_is_trusted(shared: StationRig) -> None:
-    own, *authorities = check_files.certificates(shared.config, EARLIER)
-    for finding in authorities:
-        assert_fault(finding, "begins only on 20", "ask the operator")
+    own, *others = [*check_files.certificates(shared.config, EARLIER), check_files.trust_file(shared.config, EARLIER)]
+    for finding in others:
+        assert_fault(finding, "begins only on 20", "set the clock right first")
         assert "the station's clock says 1970-01-01" in finding.seen
     assert_fault(own, "chưa đến ngày có hiệu lực: đồng hồ của trạm đang là 1970-01-01", "set the clock right")
     assert "not yet valid: the station's clock says 1970-01-01 00:00 UTC" in own.seen
