@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 import wave
 from collections.abc import Iterator
@@ -75,6 +76,13 @@ SET_CHIP = Text(
     "đặt giờ máy cho đúng (NTP, timedatectl), gõ sudo hwclock --systohc --utc; mất điện lại sai thì thay pin",
     "set the system's time (NTP, timedatectl), then sudo hwclock --systohc --utc; wrong again: change its battery",
 )
+ASOUND = Path("/proc/asound")
+CARD_IN = re.compile(r"^(?:plug)?hw:(?:CARD=)?(\w+)|CARD=(\w+)|^loa:\d,(\w+)")
+# As ``aplay -L`` spells a card, and systemd/alsa/90-loa-zones.conf; the folder has each by its name, and as card0.
+CARD_REMEDY = Text(
+    "xem tên bo bằng aplay -L, cắm lại bo, chạy bằng sudo hoặc thêm tài khoản vào nhóm audio",
+    "see its name with aplay -L, plug it in again, use sudo or add the account to the group audio",
+)
 NOTHING = "/usr/bin/true"
 SAMPLE = "Đây là phát thử."
 SAMPLE_MS = 100
@@ -134,15 +142,24 @@ def relays(config: Config, device_up: bool | None, seen: Status | Absence) -> Fi
     return _chip(config.relays.chip)
 
 
-def sound_cards(config: Config, device_up: bool | None) -> Iterator[Finding]:
-    """Whether each card opens as configured; only tried while nobody plays on it."""
+def sound_cards(config: Config, device_up: bool | None, asound: Path = ASOUND) -> Iterator[Finding]:
+    """Whether each card opens as configured; while somebody may want to play on it, only whether it is there."""
     for card in config.cards.values():
         if device_up:
-            yield Finding(CARD, f"{card.device}: {IN_USE}")
+            yield card_is_there(card.device, asound)
         else:
             yield card_opens(settings_of(card))
         if card.mixer:
             yield level_is_set(card)
+
+
+def card_is_there(device: str, asound: Path) -> Finding:
+    """Whether the kernel has the card that an ALSA name names. What names none, or another program, is left alone."""
+    named = CARD_IN.search(device)
+    card = named and next(filter(None, named.groups()))
+    if card and not any((asound / name).exists() for name in (card, f"card{card}")):
+        return Finding(CARD, f"{device}: không có bo này / no such card", CARD_REMEDY)
+    return Finding(CARD, f"{device}: not opened, as the device process is running and may need it")
 
 
 def card_opens(card: CardConfig) -> Finding:
@@ -153,11 +170,7 @@ def card_opens(card: CardConfig) -> Finding:
         with contextlib.closing(AlsaCard(card)):
             return Finding(CARD, f"{card.device}: opens at {card.rate} Hz, {card.channels} channel(s)")
     except PlayerError as exc:
-        remedy = Text(
-            "xem tên bo bằng aplay -L, cắm lại bo, chạy bằng sudo hoặc thêm tài khoản vào nhóm audio",
-            "see its name with aplay -L, plug it in again, use sudo or add the account to the group audio",
-        )
-        return Finding(CARD, str(exc), remedy)
+        return Finding(CARD, str(exc), CARD_REMEDY)
 
 
 def ears(config: Config) -> Iterator[Finding]:

@@ -203,7 +203,7 @@ def test_parts_that_the_device_process_holds_are_left_alone(shared: StationRig) 
     config = replace(shared.config, relays=gpio)
     for finding in (check_parts.relays(config, True, Absence.STALE), *check_parts.sound_cards(config, device_up=True)):
         assert_well(finding)
-        assert "in use by the device process" in finding.seen
+        assert "the device process" in finding.seen
 
 
 @pytest.mark.host
@@ -211,6 +211,34 @@ def test_a_card_that_opens_and_one_that_is_not_there(shared: StationRig) -> None
     (finding,) = check_parts.sound_cards(shared.config, device_up=False)
     assert_well(finding)
     assert_fault(check_parts.card_opens(CardConfig("hw:CARD=Nowhere")), "hw:CARD=Nowhere does not open", "aplay -L")
+
+
+@pytest.mark.parametrize(
+    ("device", "there"),
+    [
+        ("hw:CARD=Device,DEV=0", True),
+        ("plughw:CARD=Pulled,DEV=0", False),
+        ("hw:1,0", True),
+        ("plughw:2", False),
+        ("loa:1,Device", True),
+        ("loa:0,Pulled", False),
+        ("sysdefault:CARD=Pulled", False),
+        ("default", True),
+    ],
+)
+def test_of_a_station_that_runs_a_card_that_was_pulled_is_missed_without_opening_any(
+    shared: StationRig, tmp_path: Path, device: str, there: bool
+) -> None:
+    """It is opened for each play alone: nothing else would tell before the next one is silent."""
+    (tmp_path / "Device").mkdir()
+    (tmp_path / "card1").mkdir()
+    card = replace(shared.config.cards["main"], device=device)
+    (found,) = check_parts.sound_cards(replace(shared.config, cards={"main": card}), True, tmp_path)
+    if there:
+        assert_well(found)
+        assert "not opened" in found.seen
+    else:
+        assert_fault(found, f"{device}: không có bo này / no such card", "aplay -L")
 
 
 @pytest.mark.host

@@ -111,5 +111,5 @@ def test_a_station_that_runs_is_well_from_top_to_bottom(tmp_path: Path) -> None:
                 break
         assert printed.splitlines()[-1] == "Không có lỗi / no fault.", printed
         assert "SIMULATED" in printed
-        assert "in use by the device process" in printed
+        assert "not opened, as the device process is running" in printed
         assert "turned away" not in (tmp_path / "io.log").read_text(), "doctor must not knock at the device process"
