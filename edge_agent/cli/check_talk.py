@@ -14,6 +14,7 @@ from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import face_of
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.reasons import Reason
 from edge_agent.identity.asking import NAMES, names_at, trouble_at
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.dial import connected
@@ -33,6 +34,11 @@ AGENT = Text("chương trình của trạm", "agent")
 CONNECTION_REMEDY = Text(
     "vừa khởi động thì chờ một phút; dòng máy chủ trung tâm tốt thì xem journalctl -u edge-agent, dòng disconnected",
     "just started: wait a minute; if the line of the broker is well: journalctl -u edge-agent, its lines disconnected",
+)
+SERVER_WAITS = (Reason.NOT_WELCOMED, Reason.TRUST_BEHIND)
+SERVER_REMEDY = Text(
+    "vừa khởi động thì chờ một phút; rồi báo đơn vị vận hành máy chủ (watch có chạy không)",
+    "just started: wait a minute; then tell whoever runs the server (does `watch` run?)",
 )
 DEVICE = Text("phần âm thanh và rơ-le", "device process")
 CLOCK = Text("giờ", "clock")
@@ -58,6 +64,8 @@ def agent(seen: Status | Absence) -> Finding:
     told = f"{seen.software} is running; {welcomed}"
     if not seen.online:
         return Finding(AGENT, f"{told}; chưa kết nối được / NOT connected now", CONNECTION_REMEDY)
+    if not seen.welcomed or seen.waits in SERVER_WAITS:
+        return Finding(AGENT, f"{told}; lệnh mới phải chờ / new orders WAIT", SERVER_REMEDY)
     return Finding(AGENT, told)
 
 

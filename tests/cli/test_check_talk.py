@@ -48,7 +48,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
 
 def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
     assert_well(check_talk.agent(read_status(picture())))
-    assert "NOT answered" in check_talk.agent(read_status(picture(welcomed=False))).seen
+    assert_fault(check_talk.agent(read_status(picture(welcomed=False))), "NOT answered", "tell whoever runs the server")
+    for waits in (Reason.NOT_WELCOMED, Reason.TRUST_BEHIND):
+        found = check_talk.agent(read_status(picture(waits=waits)))
+        assert_fault(found, "new orders WAIT", "tell whoever runs the server")
+    assert_well(check_talk.agent(read_status(picture(waits=Reason.CLOCK_NOT_TRUSTED))))  # the clock has its own line
     assert_fault(check_talk.agent(read_status(picture(online=False))), "NOT connected now", "journalctl -u edge-agent")
     for absence in Absence:
         found = check_talk.agent(absence)
