@@ -297,19 +297,14 @@ class Ward:
         for child in (self._agent, self._io):
             if child is None or child.poll() is not None:
                 continue
-            if child is self._io and self.hardware.gpio_chip and self._ends(child):
-                continue
+            if child is self._io and self.hardware.gpio_chip:
+                child.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(STOP_S_MAX)
             child.kill()
             child.wait()
-            if child is self._io and self.hardware.gpio_chip:
-                self.command("relays-off")
-
-    def _ends(self, child: subprocess.Popen[bytes]) -> bool:
-        """Whether it does so when it is asked to."""
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_S_MAX)
-        return child.poll() is not None
+        if self.hardware.gpio_chip and self._io is not None and self._io.returncode < 0:
+            self.command("relays-off")
 
     def _write_config(self) -> Path:
         given = self._station_files()

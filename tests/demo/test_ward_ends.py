@@ -23,7 +23,7 @@ signal.pause() if "hangs" not in sys.argv else [signal.pause() for _ in range(9)
 REAL = Hardware(device="hw:0", gpio_chip="/dev/gpiochip0", gpio_lines=(17, 27))
 
 
-def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[bool, list[str]]:
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str, killed: bool = False) -> tuple[bool, list[str]]:
     """Whether the device process could open its relays, and the commands that were given behind it."""
     given: list[str] = []
     there = Ward(folder, REAL)
@@ -32,6 +32,9 @@ def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple
     child = subprocess.Popen([sys.executable, "-c", DEVICE, str(opened), *words], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
+    if killed:
+        child.kill()
+        child.wait()
     there._io = child
     there._stop_station()
     assert child.poll() is not None
@@ -48,3 +51,7 @@ def test_of_a_device_process_that_hangs_they_are_opened_behind_it(
 ) -> None:
     monkeypatch.setattr(ward, "STOP_S_MAX", 0.1)
     assert stopped(tmp_path, monkeypatch, "hangs") == (False, ["relays-off"])
+
+
+def test_of_one_that_was_killed_before_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stopped(tmp_path, monkeypatch, killed=True) == (False, ["relays-off"])
