@@ -31,7 +31,7 @@ from edge_agent.audio.stems import missing, read_stems
 from edge_agent.cli.cards import settings_of
 from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
-from edge_agent.cli.service_account import not_read
+from edge_agent.cli.service_account import not_driven, not_read
 from edge_agent.clock import RTC_ERROR_MS
 from edge_agent.clock_chip import CHIPS, read_chip
 from edge_agent.config import Card, Config, RelayDriver
@@ -303,4 +303,4 @@ def _chip(chip: Path) -> Finding:
             "chạy bằng sudo hoặc thêm tài khoản vào nhóm gpio", "use sudo, or add the account to the group gpio"
         )
         return Finding(RELAYS, f"{chip}: not permitted", remedy)
-    return Finding(RELAYS, f"{chip} is there")
+    return not_driven(RELAYS, chip) or Finding(RELAYS, f"{chip} is there")

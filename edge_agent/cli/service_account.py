@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.cli.finding import Finding
@@ -15,6 +16,7 @@ from edge_agent.console.words import Text
 from edge_agent.link.server import AGENT_USER
 
 TEST = "/usr/bin/test"
+IO_USER = "edge-agent-io"
 UNREADABLE = f"tài khoản dịch vụ không đọc được / the service's user {AGENT_USER} cannot read it"
 UNWRITABLE = f"tài khoản dịch vụ không ghi được / the service's user {AGENT_USER} cannot write into it"
 
@@ -46,12 +48,29 @@ def not_written(what: Text, folder: Path, service_uid: int | None) -> Finding | 
     return Finding(what, f"{folder}: {UNWRITABLE}", remedy)
 
 
-def _may(what: str, path: Path, uid: int) -> bool:
+def not_driven(what: Text, device: Path, account: str = IO_USER) -> Finding | None:
+    """A device that root may use and the device process may not; None where there is nothing to say."""
+    try:
+        user = pwd.getpwnam(account)
+    except KeyError:
+        return None  # not installed as a service
+    groups = os.getgrouplist(account, user.pw_gid)
+    if os.geteuid() != 0 or all(_may(how, device, user.pw_uid, groups) for how in ("-r", "-w")):
+        return None
+    remedy = Text(
+        "luật udev cho nhóm gpio: xem operations.md, phần 2",
+        "a udev rule for the group gpio: see operations.md, part 2",
+    )
+    return Finding(what, f"{device}: tài khoản không dùng được / the user {account} may not use it", remedy)
+
+
+def _may(what: str, path: Path, uid: int, groups: Sequence[int] = ()) -> bool:
     try:
         group = pwd.getpwuid(uid).pw_gid
     except KeyError:
         group = uid
+    asked = (TEST, what, path)
     try:
-        return subprocess.run((TEST, what, path), user=uid, group=group, extra_groups=(), check=False).returncode == 0
+        return subprocess.run(asked, user=uid, group=group, extra_groups=groups, check=False).returncode == 0
     except OSError:
         return True  # root of a container that has no other accounts: not to be known, and no fault

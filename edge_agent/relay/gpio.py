@@ -31,8 +31,8 @@ CONSUMER = "edge-agent"
 REMEDIES: Final[Mapping[int, str]] = {
     errno.ENOENT: "no such chip; list the chips with gpiodetect and correct the configured one",
     errno.ENODEV: "not a GPIO chip; list the chips with gpiodetect and correct the configured one",
-    errno.EACCES: "not permitted; the user of this process must be a member of the group gpio",
-    errno.EPERM: "not permitted; the user of this process must be a member of the group gpio",
+    errno.EACCES: "not permitted; the chip must be of the group gpio (a udev rule), and this process's user its member",
+    errno.EPERM: "not permitted; the chip must be of the group gpio (a udev rule), and this process's user its member",
     errno.EBUSY: "held by somebody else; find the holder with gpioinfo, a dtoverlay may be one too",
 }
 

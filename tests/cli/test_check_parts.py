@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_parts
 from edge_agent.cli.finding import Finding
+from edge_agent.cli.service_account import not_driven
 from edge_agent.config import Channel, Config, Ear, RelayDriver
 from edge_agent.console.status import Absence, read_status
 from edge_agent.core.units import UtcMs
@@ -187,6 +189,36 @@ def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) ->
     assert_fault(with_chip(shared, "/dev/gpiochip99"), "No such file", "gpiodetect")
     assert_fault(with_chip(shared, str(shared.file)), "is no device", "gpiodetect")
     assert_well(with_chip(shared, "/dev/null"))
+
+
+@is_root
+def test_a_chip_that_root_may_use_and_the_device_process_may_not_is_not_called_well(tmp_path: Path) -> None:
+    """On a Debian that is no Raspberry Pi OS nobody gives the chip to its group, and only a log says so."""
+    chip = tmp_path / "gpiochip0"
+    chip.touch(0o600)
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    found = not_driven(check_parts.RELAYS, chip, "nobody")
+    assert found is not None
+    assert_fault(found, "the user nobody may not use it", "udev")
+    chip.chmod(0o666)
+    assert not_driven(check_parts.RELAYS, chip, "nobody") is None
+    assert not_driven(check_parts.RELAYS, chip, "no-such-account") is None
+
+
+@is_root
+def test_such_a_device_belongs_to_a_group_that_the_account_is_only_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chip = tmp_path / "gpiochip0"
+    chip.touch()
+    chip.chmod(0o660)
+    os.chown(chip, 0, 54_322)
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    assert not_driven(check_parts.RELAYS, chip, "nobody") is not None
+    monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group, 54_322])
+    assert not_driven(check_parts.RELAYS, chip, "nobody") is None
 
 
 def test_a_relay_of_which_the_running_station_can_tell_nothing_is_a_fault(shared: StationRig) -> None:
