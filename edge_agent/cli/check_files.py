@@ -12,6 +12,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from edge_agent.identity.tls_keys import tls_key as tls_key_at
 from edge_agent.identity.token import TEST_MESSAGE
 from edge_agent.identity.token_keys import signing_key as signing_key_at
 from edge_agent.identity.token_library import TokenError
+from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.link.server import AGENT_USER
@@ -229,7 +231,18 @@ def folders(
         (RUN, config.paths.run_dir, 0),
     ):
         found = folder_usable(what, folder, free_bytes_min, room)
-        yield found if found.fault else not_written(what, folder, service_uid) or found
+        hidden = not_written(what, folder, service_uid) or (_kept_from(config, service_uid) if what is STATE else None)
+        yield found if found.fault else hidden or found
+
+
+def _kept_from(config: Config, service_uid: int | None) -> Finding | None:
+    """What root has made in the state folder by running the agent itself; None where there is nothing to say."""
+    for folder in (paths.journal(config), paths.originals(config), paths.audio(config)):
+        for part in (folder, folder / FILE_NAME):
+            if part.exists() and (hidden := not_written(STATE, part, service_uid)):
+                remedy = f"chown -R {AGENT_USER}: {folder}"
+                return replace(hidden, remedy=Text(remedy, remedy))
+    return None
 
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:

@@ -320,6 +320,27 @@ def test_root_is_told_of_every_file_that_the_service_cannot_read_where_its_log_s
             assert_fault(finding, "the service's user edge-agent cannot read it", "chmod a+r")
 
 
+@is_root
+def test_root_is_told_of_what_it_has_left_in_the_state_folder_by_running_the_agent_itself() -> None:
+    """To see what it says, by hand and with sudo: the service cannot open that journal ever after."""
+    with TemporaryDirectory() as name:
+        station = make_station(Path(name))
+        state, run = station.config.paths.state_dir, station.config.paths.run_dir
+        for folder in (Path(name), state, run):
+            folder.chmod(0o755)
+            os.chown(folder, NOBODY, NOBODY)
+
+        def found() -> Finding:
+            return next(check_files.folders(station.config, lambda _: FETCH_FREE_BYTES_MIN, NOBODY))
+
+        for part in ("journal", "journal/journal.db", "originals", "audio"):
+            assert_well(found())
+            left = state / part
+            left.touch(0o600) if left.suffix else left.mkdir(0o755)
+            assert_fault(found(), f"{left}: ", f"chown -R edge-agent: {state / Path(part).parts[0]}")
+            os.chown(left, NOBODY, NOBODY)
+
+
 def test_root_that_can_become_nobody_else_is_told_of_nothing_but_what_it_sees(
     shared: StationRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
