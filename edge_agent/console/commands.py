@@ -181,7 +181,7 @@ def _picture(command: Command, view: View, site: Site, language: Language) -> It
     elif command is Command.STATUS:
         yield from status_lines(status, view, site, language)
     elif command is Command.NEXT:
-        yield from coming_lines(status, site, language)
+        yield from coming_lines(status, view, site, language)
     else:
         yield from silence_lines(status, view, site, language)
 

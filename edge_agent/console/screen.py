@@ -68,10 +68,12 @@ def status_lines(status: Status, view: View, site: Site, language: Language) -> 
     yield from _plan_lines(status, site, language, at_most=1)
 
 
-def coming_lines(status: Status, site: Site, language: Language) -> Iterator[str]:
+def coming_lines(status: Status, view: View, site: Site, language: Language) -> Iterator[str]:
     """What sounds and what will: when, what, where, and why not (requirement B15)."""
     if not status.clock.trusted:
         yield from _clock_lines(status.clock, site, language)
+    if view.device_up is False:
+        yield from _device_lines(view.device_up, language)
     yield from _plan_lines(status, site, language)
 
 

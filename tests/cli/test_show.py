@@ -42,7 +42,9 @@ def test_a_fresh_picture_is_shown(station: StationRig, capsys: pytest.CaptureFix
     assert show.status(station.config, as_json=False) == 0
     assert "Âm thanh, rơ-le: KHÔNG CHẠY" in capsys.readouterr().out
     assert show.coming(station.config, as_json=False) == 0
-    assert capsys.readouterr().out.startswith("Sắp phát:\n  17h30 T4 25/11/2026  Bản tin sáng\n")
+    down, _, coming = capsys.readouterr().out.partition("\nSắp phát:\n")
+    assert down.startswith("Âm thanh, rơ-le: KHÔNG CHẠY\n"), "nothing of it will sound"
+    assert coming.startswith("  17h30 T4 25/11/2026  Bản tin sáng\n")
 
 
 @pytest.mark.parametrize(("language", "words"), [("vi-ascii", "Sap phat:"), ("en", "Next:")])
@@ -52,7 +54,7 @@ def test_it_speaks_the_configured_language(
     station = make_station(tmp_path, more=f'[console]\nlanguage = "{language}"\n')
     station.show(picture())
     show.coming(station.config, as_json=False)
-    assert capsys.readouterr().out.startswith(words)
+    assert f"\n{words}" in capsys.readouterr().out
 
 
 def test_machines_get_what_the_agent_wrote(station: StationRig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +174,7 @@ def test_the_console_is_a_process_that_stops_when_told(station: StationRig) -> N
     station.show(picture())
     with closing(Terminal()) as terminal, console_of(station.file, terminal) as child:
         assert "Trạm loa Đông Thành 01 (dt-01)" in terminal.until(PROMPT)
-        assert terminal.ask("kt")[0] == "Sắp phát:"
+        assert "Sắp phát:" in terminal.ask("kt")
         child.send_signal(signal.SIGTERM)
         _, log = child.communicate(timeout=STOP_S)
         assert child.returncode == 0, log

@@ -180,6 +180,14 @@ def test_next_says_when_what_where_and_why_not() -> None:
     )
 
 
+def test_next_without_a_device_process_says_so_first() -> None:
+    down = typed("kt", view=View(status(), device_up=False))
+    assert down.startswith("Âm thanh, rơ-le: KHÔNG CHẠY\n  → xem: systemctl status edge-agent-io;"), (
+        "what is ready is not heard"
+    )
+    assert typed("kt", view=View(status(), device_up=None)) == typed("kt")
+
+
 def test_next_without_a_trusted_clock_says_so_first() -> None:
     assert typed("kt", view=View(status(clock=FLOOR), True)).startswith("Giờ: GIỜ CHƯA CHUẨN (chỉ biết giờ lần trước)")
 
