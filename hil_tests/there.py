@@ -50,14 +50,14 @@ def missing_on_the_station(rig: RigFile, cards: Path = CARDS) -> Iterator[str]:
             yield f"[sound] {field} {device}: không có card này / no such card; aplay -l, arecord -l"
     if rig.serial and not Path(rig.serial.port).exists():
         yield f"[serial] port {rig.serial.port}: không có / not there"
-    for unit in filter(_begins_at_boot, OWN_UNITS):
+    for unit in filter(_holds_them, OWN_UNITS):
         yield f"{unit}: đang giữ rơ-le và card / holds relays and card, now or after a boot; systemctl disable --now"
 
 
-def _begins_at_boot(unit: str) -> bool:
-    asked = ["systemctl", "is-enabled", "--quiet", unit]
+def _holds_them(unit: str) -> bool:
+    asked = (["systemctl", how, "--quiet", unit] for how in ("is-active", "is-enabled"))
     try:
-        return subprocess.run(asked, check=False, stderr=subprocess.DEVNULL).returncode == 0
+        return any(subprocess.run(one, check=False, stderr=subprocess.DEVNULL).returncode == 0 for one in asked)
     except FileNotFoundError:  # a station without systemd has no units of ours
         return False
 

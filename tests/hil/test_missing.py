@@ -48,7 +48,7 @@ def test_what_is_not_there_beside_the_station_is_named() -> None:
 
 
 def test_what_is_not_there_on_the_station_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(there, "_begins_at_boot", lambda unit: unit == "edge-agent-io.service")
+    monkeypatch.setattr(there, "_holds_them", lambda unit: unit == "edge-agent-io.service")
     (tmp_path / "Device").mkdir()
     (tmp_path / "card1").mkdir()
     sound = SoundWiring("hw:CARD=Headphones", "plughw:CARD=Device,DEV=0")
@@ -62,8 +62,20 @@ def test_what_is_not_there_on_the_station_is_named(tmp_path: Path, monkeypatch: 
         "systemctl disable --now",
     ]
     whole = replace(rig, relays=replace(RELAYS, chip="/dev/null"), sound=SoundWiring("hw:1,0", "default"), serial=None)
-    monkeypatch.setattr(there, "_begins_at_boot", lambda unit: False)
+    monkeypatch.setattr(there, "_holds_them", lambda unit: False)
     assert list(there.missing_on_the_station(whole, tmp_path)) == []
+
+
+@pytest.mark.parametrize(("says", "holds"), [("is-active", True), ("is-enabled", True), ("cat", False)])
+def test_a_unit_that_runs_holds_the_relays_whether_it_holds_them_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, holds: bool
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\n[ "$1" = {says} ]\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    rig = replace(read(DESK), relays=None, sound=None, serial=None)
+    assert bool(list(there.missing_on_the_station(rig, tmp_path))) is holds
 
 
 def test_the_desk_that_nobody_has_wired_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
