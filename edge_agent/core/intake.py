@@ -298,6 +298,8 @@ def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> No
         if isinstance(accepted, Accepted):
             overtaken = reason is Reason.CANCELLED and taken
             detail = records.OVERTAKEN if overtaken else ""
+            if taken:  # written whatever the day's number is, so the hour's holds for it
+                key_hours.count(turn, accepted)
             turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False, detail=detail))
         else:
             turn.emit(records.of_refused_rule(accepted, reason, turn.now, was_saved=False))

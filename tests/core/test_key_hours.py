@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from edge_agent.core.events import Rejected, Restored
 from edge_agent.core.intake import REFUSALS_A_DAY
 from edge_agent.core.key_hours import DOCUMENTS_AN_HOUR, ORDERS_AN_HOUR
 from edge_agent.core.order import (
+    Cancel,
     NextItem,
     SetVolume,
     Stop,
@@ -20,7 +22,7 @@ from edge_agent.core.order import (
 from edge_agent.core.reasons import Reason
 from edge_agent.core.spent import Given, Sort, Spent
 from edge_agent.core.trust_standing import AcceptedTrust
-from edge_agent.core.units import HOUR_MS
+from edge_agent.core.units import HOUR_MS, JobId
 from tests.core.bench import Bench, at_work
 from tests.trust import makers
 
@@ -119,6 +121,20 @@ def test_who_sends_orders_and_trust_documents_by_turns_has_no_more_of_either() -
         ordinary(bench)
         bench.arrive(AcceptedTrust(f"d-{number}", makers.AREA, bench.now.utc))
     assert bench.answers() == [ACCEPTED, ACCEPTED, NO_MORE, NO_MORE]
+
+
+def test_what_is_refused_and_always_recorded_is_counted_as_what_is_taken() -> None:
+    """No two alike, and each ends what it takes the place of: a correction of nothing, a job that is cancelled."""
+    bench = at_work()
+    bench.rule(Cancel(JobId("gone"), bench.now.utc + HOUR_MS), signers=("k2",))
+    bench.said.clear()
+    for number in range(ORDERS_AN_HOUR // 2 + REFUSALS_A_DAY):
+        for ours in ({"job_id": f"right-{number}", "corrects": "nothing"}, {"job_id": "gone", "order": number}):
+            bench.arrive(replace(bench.accept(bench.make(**ours), f"{number}-{ours['job_id']}"), signers=(KEY,)))
+    refusals = Counter(reason for _, reason in bench.answers())
+    half = ORDERS_AN_HOUR // 2
+    assert refusals == {"not_heard_here": half, "cancelled": half, "too_many_orders": 2 * REFUSALS_A_DAY}
+    assert len(bench.every(fx.CommitRecord)) == ORDERS_AN_HOUR + REFUSALS_A_DAY
 
 
 def test_the_same_bytes_are_taken_in_the_next_hour() -> None:
