@@ -244,7 +244,7 @@ def _beforehand(state: State, accepted: Accepted | AcceptedRule, now: Now, *, vo
 
 
 def _is_taken(state: State, accepted: Accepted | AcceptedRule) -> bool:
-    """Whether something else has its id. What is no emergency gives way to one, unless it sounds or is a rule in force.
+    """Whether something else has its id. What is no emergency gives way to one, unless it is in force or under way.
 
     Ids are read on their way: whoever may order bulletins could keep a warning out for as long as his is remembered.
     """
@@ -253,7 +253,10 @@ def _is_taken(state: State, accepted: Accepted | AcceptedRule) -> bool:
     if seen is None and known is None:
         return False
     sounds = any(play.job_id == order_id and play.phase is Phase.PLAYING for play in state.plays.values())
-    rests = order_id not in state.rules and not sounds and (known is None or known.saved)
+    # What the disk has still to say, and a test's record, go by the id alone: they would be taken for the warning's.
+    tested = state.testing is not None and state.testing.accepted.order_id == order_id
+    under_way = order_id in state.waiting_acks or tested or (known is not None and not known.saved)
+    rests = order_id not in state.rules and not sounds and not under_way
     return not (is_urgent(accepted) and rests and seen is not None and not seen.urgent)
 
 

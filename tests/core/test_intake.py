@@ -10,6 +10,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     Connected,
+    JobSaved,
     Rejected,
     Restored,
     SavedJob,
@@ -20,7 +21,7 @@ from edge_agent.core.heads import Head
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
 from edge_agent.core.job import OVER_MAX, JobClass, Seen
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Lock
+from edge_agent.core.order import Lock, SelfTest
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
@@ -332,3 +333,30 @@ def test_a_warning_keeps_its_id_from_another_warning_and_a_rule_keeps_its_own(ov
     assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]
     warns(bench, bench.rule(Lock(HOUR_MS)))
     assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]
+
+
+def test_a_warning_waits_for_its_id_while_a_self_test_has_it_whose_record_would_end_it() -> None:
+    """Behind a power cut it would have been over, without a record of its own."""
+    bench = Bench().boot()
+    test = bench.rule(SelfTest())
+    warns(bench, test)
+    for _ in range(3):
+        bench.pass_s(1)
+    warns(bench, test)
+    assert bench.answers() == [("accepted", None), ("refused", "id_reused"), ("accepted", None)]
+    assert (test, "succeeded", None) in bench.outcomes()
+
+
+def test_a_warning_waits_for_its_id_while_the_disk_takes_what_had_it() -> None:
+    """The disk's answer would be taken for its own, and it would be acknowledged before it is saved."""
+    bench = Bench().boot()
+    bench.deaf = {fx.SaveJob}
+    squat = bench.at(60, job_id="lu-1")
+    bench.order(job_id="right", corrects=squat)
+    warns(bench, squat)
+    bench.send(JobSaved(squat))
+    warns(bench, squat)
+    reasons = [reason for _, reason in bench.answers()]
+    assert reasons == ["not_heard_here", "id_reused"], "the second one is with the disk"
+    bench.send(JobSaved(squat))
+    assert bench.answers()[-1] == ("accepted", None)
