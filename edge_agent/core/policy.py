@@ -22,6 +22,8 @@ from edge_agent.core.wall_time import Hours, first_in_hours, in_hours, local_tim
 
 CORRECTION_MS_MAX = 2 * MINUTE_MS
 # What was said wrongly, and what is right; longer is another programme.
+CORRECTIONS_DAY_MS_MAX = 10 * MINUTE_MS
+# Of a day, in all: five of the longest. One may correct the other, and without end they would be a programme too.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Rules:
 class Wish:
     """A sound that somebody wants: its class, where, [start, start + lasts_ms).
 
-    ``sets_right``: it corrects what sounded wrongly, and if it is short no day's limit keeps it from that.
+    ``sets_right``: it corrects what sounded wrongly, and if that is short no day's limit keeps it from that.
     ``planned`` is what the day's limits count from where it begins a little late, so that two programmes back to back
     are as long as they were ordered, and no hand-over costs the ward a session. ``own_ms`` is what they count of it,
     without the chimes that the station adds (None: all of it). ``live``: it relays a live source.
@@ -255,13 +257,21 @@ def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
 def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
     """The first clause that forbids it; what the day itself forbids comes before what the day's limits forbid."""
     clauses = _clauses(rules, wish, zone)
-    spared = wish.sets_right and wish.counted_ms <= CORRECTION_MS_MAX
+    spared = wish.sets_right and _is_short(rules, wish)
     for asks, reason in _CHECKS:
         if spared and reason in _DAYS_LIMITS:
             continue
         if any(asks(rules, wish, clause) for clause in clauses):
             return reason
     return None
+
+
+def _is_short(rules: Rules, wish: Wish) -> bool:
+    """Whether no limit of a day keeps a correction from being heard: it is short, and all of that day together are."""
+    day, ordinary = _day(rules, wish.counts_from), (JobClass.NORMAL, JobClass.PRIORITY)
+    others = [sound for sound in rules.past if sound.corrects and sound.cls in ordinary and not sound.under]
+    today = [sound.span for sound in others if _day(rules, sound.started) == day]
+    return wish.counted_ms <= CORRECTION_MS_MAX and sounding_ms([*today, wish.counted]) <= CORRECTIONS_DAY_MS_MAX
 
 
 def _on_holiday(rules: Rules, wish: Wish, clause: Clause) -> bool:

@@ -415,4 +415,6 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
             ends = ends if play.cut_at is None else min(ends, now.utc_of(play.cut_at))
             hearing = frozenset(zones.in_it(play))
             job = state.jobs[play.job_id].job
-            yield Sounded(play.job_id, job.plays_as, began, ends, hearing, play.under, live=job.live)
+            yield Sounded(
+                play.job_id, job.plays_as, began, ends, hearing, play.under, corrects=job.corrects, live=job.live
+            )

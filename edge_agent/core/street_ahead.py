@@ -195,7 +195,8 @@ def sounded(taken: Taken, *, over: bool = False) -> Sounded:
     ordered_ms = own_ms(one.parts)
     heard_ms = min(own_of(one.parts, taken.ends - taken.starts), ordered_ms)
     ends = began + heard_ms if over else min(began + ordered_ms, taken.ends)
-    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under, live=job.live)
+    zones, span = frozenset(taken.zones), (began, UtcMs(ends))
+    return Sounded(job.job_id, job.plays_as, *span, zones, taken.under, corrects=job.corrects, live=job.live)
 
 
 def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:

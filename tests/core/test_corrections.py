@@ -131,3 +131,19 @@ def test_who_heard_what_counts_in_no_limit_of_a_later_day() -> None:
         bench.pass_s(24 * 3_600)
     assert [sound.job_id for sound in bench.state.past] == ["day-0", "day-1", "day-2"]
     assert [sound.job_id for sound in standing.rules_of(bench.state, bench.now).past] == ["day-1", "day-2"]
+
+
+def test_corrections_of_corrections_without_end_pass_the_days_limits_no_more() -> None:
+    bench = at_work()
+    heard = bench.order(job_id="wrong")
+    sounds(bench, heard)
+    for number in range(5):
+        bench.pass_s(600)
+        heard = bench.playing(job_id=f"right-{number}", corrects=heard, loops=11)
+        bench.pass_s(110)
+        bench.end(heard, ms=110_000)
+    bench.pass_s(600)
+    bench.order(job_id="right-5", corrects=heard, loops=11)
+    assert bench.answers()[-1] == ("refused", "sessions_per_day")
+    bench.order(job_id="right-6", corrects=heard, loops=4)
+    assert bench.answers()[-1] == ("accepted", None)

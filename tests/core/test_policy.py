@@ -333,6 +333,16 @@ def test_what_calls_itself_a_correction_and_is_longer_than_two_minutes_is_anothe
     assert policy.judge(full, right).reason is reason
 
 
+@pytest.mark.parametrize(("minutes", "reason"), [(8, None), (9, Reason.SESSIONS_PER_DAY)])
+def test_corrections_of_a_day_pass_its_limits_for_ten_minutes_in_all(minutes: int, reason: Reason | None) -> None:
+    """Each may correct the one before it: whoever may broadcast would be heard all day long, two minutes at a time."""
+    sounded = [replace(past(f"09:{minute}:00", 60), corrects="wrong") for minute in range(10, 10 + minutes)]
+    others = (replace(past("09:00:00", 600, day="2026-10-05"), corrects="wrong"), past("10:00:00", 600))
+    full = rules(Clause(sessions_per_day=0), past=(*sounded, *others))
+    right = Wish(JobClass.NORMAL, BOTH, at("12:00:00"), 120_000, sets_right=True)
+    assert policy.judge(full, right).reason is reason
+
+
 def test_a_regulation_holds_to_the_last_millisecond_of_its_validity_and_no_longer() -> None:
     until, lenient = at("22:00:00"), LocalPolicy((Clause(),))
     audience = Audience(frozenset(), frozenset(), frozenset())
