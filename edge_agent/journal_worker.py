@@ -223,7 +223,7 @@ class JournalWorker:
             ours = self._journal.hash_at(order.epoch, order.seq)
         except JournalError as exc:
             self._post(JournalFailed("compare the log", None, str(exc)))
-        self._post(LogCompared(order.epoch, order.seq, order.hash, same=ours in (None, order.hash)))
+        self._post(LogCompared(order.epoch, order.seq, order.hash, ours in (None, order.hash), order.word))
 
     def _write(self, writes: list[Write]) -> list[Event]:
         if not writes:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.rig import LEFT, Order, Tone
 from tests.sim import SimRig
+from tests.trust import makers
 
 BULLETIN = Order(tones=(Tone("a", 20.0),), late_limit_s=600)
 FLOOD = Order(cls="emergency", tones=(Tone("b", 20.0),))
@@ -124,6 +125,28 @@ def test_a_card_that_was_put_back_and_wrote_on_without_a_network_is_found_by_its
     told = rig.told().records
     assert sorted(one["kind"] for one in told) == ["chain", "play", "play", "refusal"], "what it wrote alone has come"
     assert rig.world.headend.broken == ""
+
+
+def test_what_was_acknowledged_to_the_card_before_keeps_no_record_of_this_one_from_the_centre() -> None:
+    """The broker has kept the centre's word for records with the same numbers, or had it still to bring."""
+    rig = at_work(chip=True)
+    alone = rig.publish(Order(at_s=300, tones=(Tone("b", 5.0),)))
+    rig.run_until(70)
+    copy, kept = rig.world.disk.committed, []
+    rig.world.broker.taps.append(lambda topic, payload: kept.append(payload) if topic == makers.ACK_TOPIC else None)
+    rig.publish(BULLETIN)
+    rig.run_until(120)
+    put_back(rig, copy)
+    rig.cut_network()
+    rig.run_until(500)
+    rig.world.headend.welcoming = False
+    rig.restore_network()
+    rig.run_until(640)
+    rig.world.broker.publish(makers.ACK_TOPIC, kept[-1])
+    rig.run_until(650)
+    rig.allow_welcome()
+    rig.run_until(700)
+    assert [one["outcome"] for one in rig.told().records if one["job_id"] == alone] == ["succeeded"]
 
 
 def test_an_emergency_within_its_validity_may_sound_again_on_a_card_that_was_put_back() -> None:

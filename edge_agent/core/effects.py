@@ -260,11 +260,15 @@ class CommitRecord:
 
 @dataclass(frozen=True, slots=True)
 class CompareLog:
-    """The centre says that record ``seq`` of the chain ``epoch`` has this ``hash``. Answered by LogCompared."""
+    """The centre says that record ``seq`` of the chain ``epoch`` has this ``hash``. Answered by LogCompared.
+
+    ``word`` is what it has signed to acknowledge that; b"" where a welcome says so.
+    """
 
     epoch: str
     seq: int
     hash: str
+    word: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

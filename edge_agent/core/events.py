@@ -202,12 +202,16 @@ class RootFetched:
 
 @dataclass(frozen=True, slots=True)
 class LogCompared:
-    """Whether our record ``seq`` of the chain ``epoch`` has the ``hash`` that the centre holds, if that can be told."""
+    """Whether our record ``seq`` of the chain ``epoch`` has the ``hash`` that the centre holds, if that can be told.
+
+    ``word`` as it was asked.
+    """
 
     epoch: str
     seq: int
     hash: str
     same: bool
+    word: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

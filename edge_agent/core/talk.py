@@ -146,12 +146,13 @@ def records_rotten(turn: Turn, event: RecordsRotten) -> None:
 
 
 def log_acked(turn: Turn, ack: LogAck, word: bytes) -> None:
-    """The server holds everything up to ``ack.seq``, and has signed its ``word`` for it; the records stay."""
-    link = turn.state.link
-    if ack.epoch != link.log_epoch or not link.acked_seq < ack.seq <= link.last_seq:
-        return
-    turn.put_link(acked_seq=ack.seq, log_sent_at=None, log_tries=0)
-    turn.emit(SaveLogAck(ack.epoch, ack.seq, word))
+    """The server holds everything up to ``ack.seq``, and has signed its ``word`` for it.
+
+    Of this card's, if the hash is: what it had said before the card was put back may come again, and what that card has
+    written since would never be sent.
+    """
+    if _is_news(turn.state.link, ack.epoch, ack.seq):
+        turn.emit(CompareLog(ack.epoch, ack.seq, ack.head_hash, word))
 
 
 def log_held(turn: Turn, welcome: Welcome, *, by_home: bool) -> bool:
@@ -180,13 +181,29 @@ def log_held(turn: Turn, welcome: Welcome, *, by_home: bool) -> bool:
 
 
 def log_compared(turn: Turn, event: LogCompared) -> bool:
-    """Whether the centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
+    """Whether a welcome has another record in the place of ours: this card was copied, or put back, and wrote on."""
+    if event.word:
+        _acknowledged(turn, event)
+        return False
     turn.put_link(comparing=False)
     if not turn.state.told.word:
         return False  # whoever has said so is not believed any more
     if event.same or event.epoch != turn.state.link.log_epoch:
         return False
     return freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)
+
+
+def _acknowledged(turn: Turn, event: LogCompared) -> None:
+    """What the centre holds is sent no more; the records stay."""
+    if not event.same:
+        turn.note(Level.WARNING, "acknowledgement of another log, ignored", seq=event.seq)
+    elif _is_news(turn.state.link, event.epoch, event.seq):
+        turn.put_link(acked_seq=event.seq, log_sent_at=None, log_tries=0)
+        turn.emit(SaveLogAck(event.epoch, event.seq, event.word))
+
+
+def _is_news(link: Link, epoch: str, seq: int) -> bool:
+    return epoch == link.log_epoch and link.acked_seq < seq <= link.last_seq
 
 
 def say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:

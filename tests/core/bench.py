@@ -219,7 +219,7 @@ class Bench:
             case fx.SaveMark(mark=Mark.INTENT):
                 return [IntentSaved(effect.job_id, effect.planned)]
             case fx.CompareLog():
-                return [LogCompared(effect.epoch, effect.seq, effect.hash, same=True)]
+                return [LogCompared(effect.epoch, effect.seq, effect.hash, same=True, word=effect.word)]
             case fx.SwitchRelay():
                 return [RelayChanged(effect.zone, effect.on, "order", self.now.mono)]
             case fx.StartPlay():

@@ -18,6 +18,7 @@ from edge_agent.core.events import (
     DeviceUp,
     Event,
     Judgement,
+    LogCompared,
     MessageArrived,
     Tick,
 )
@@ -219,6 +220,8 @@ class Disorder:
         match effect:
             case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.DropMark() | fx.CommitRecord() | fx.SaveLogAck():
                 self.disk.waiting.append(effect)
+            case fx.CompareLog(word=word):
+                self.disk.answers.append(LogCompared(effect.epoch, effect.seq, effect.hash, same=True, word=word))
             case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText():
                 self.staging.append(effect)
             case fx.StartPlay(play_id=play_id):

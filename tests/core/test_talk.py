@@ -16,6 +16,7 @@ from edge_agent.core.events import (
     HelloDue,
     HomeAnswered,
     JobSaved,
+    LogCompared,
     RecordSaved,
     Restored,
     SweepDue,
@@ -113,6 +114,18 @@ def test_records_are_sent_from_the_cursor_on_and_again_until_acknowledged() -> N
     assert bench.every(fx.SendLog) == [fx.SendLog(0), fx.SendLog(0), fx.SendLog(1)]
     (saved,) = bench.every(fx.SaveLogAck)
     assert (saved.epoch, saved.seq, saved.word != b"") == ("e1", 1, True)
+
+
+def test_an_acknowledgement_of_another_log_moves_nothing() -> None:
+    bench = Bench().boot()
+    bench.deaf = {fx.CompareLog}
+    bench.send(RecordSaved(1))
+    bench.arrive(LogAck("e1", 1, "another"), makers.ACK_TOPIC)
+    (asked,) = bench.every(fx.CompareLog)
+    bench.send(LogCompared("e1", 1, "another", same=False, word=asked.word))
+    assert (bench.state.link.acked_seq, bench.every(fx.SaveLogAck)) == (0, [])
+    bench.send(LogCompared("e1", 1, "ours", same=True, word=asked.word))
+    assert (bench.state.link.acked_seq, len(bench.every(fx.SaveLogAck))) == (1, 1)
 
 
 def test_a_broker_that_takes_records_for_a_headend_that_is_down_is_not_sent_them_each_minute() -> None:
