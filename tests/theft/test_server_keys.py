@@ -18,6 +18,7 @@ from edge_agent.core import standing
 from edge_agent.core.clock_trust import ClockState, Now, adopt_ntp, adopt_signed
 from edge_agent.core.events import HelloDue, Judgement, SweepDue
 from edge_agent.core.freshness import obstacle
+from edge_agent.core.job import Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
@@ -296,6 +297,19 @@ def test_an_ack_and_a_clock_that_was_set_years_ahead_take_no_record_away() -> No
     newest = max(head.issued_at for head in lied.bench.state.trust.heads)
     assert sweep.now is None or sweep.now <= newest
     assert kept(acked=3, pruned_at=newest) == [1, 2, 3]
+
+
+def test_an_ack_and_a_welcome_keep_records_from_the_honest_server_by_a_chain_that_begins_behind_them() -> None:
+    """They stay on the card; the server sees by the chain's first number how many it has not got."""
+    bench = stand().as_it_was()
+    written = bench.state.link.last_seq
+    ack = signed(makers.ack_dict(log={"epoch": "e1", "seq": written, "hash": "cd" * 32}), KEY_NAMES["ack"])
+    bench.arrive(judge(makers.ACK_TOPIC, ack), makers.ACK_TOPIC)
+    bench = told(bench, "true", log="more", ntp=False).bench
+    bench.send(HelloDue())
+    honest = Welcome(bench.state.link.nonce, bench.now.utc, (), (), "e1", ACKED, "")
+    bench.arrive(honest, makers.WELCOME_TOPIC)
+    assert bench.state.link.acked_seq == written
 
 
 def kept(acked: int, pruned_at: int) -> list[int]:
