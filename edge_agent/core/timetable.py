@@ -124,8 +124,10 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
             turn.put_job(replace(known, accepted=_as_chosen(known, accepted), saved=True, called_off=cancelled))
             _within_validity(turn, accepted.job)
     seen = Seen(rule.accepted.digest, rule.accepted.not_after)
-    known_ids = {job_id for job_id in new if job_id in turn.state.jobs or job_id in turn.state.seen}
-    turn.state = replace(turn.state, seen={**turn.state.seen, **dict.fromkeys(known_ids, seen)})
+    before = turn.state.seen
+    known_ids = {job_id for job_id in new if job_id in turn.state.jobs or job_id in before}
+    warnings = {job_id for job_id in known_ids if job_id in before and before[job_id].urgent}  # that took an entry's id
+    turn.state = replace(turn.state, seen={**before, **dict.fromkeys(known_ids - warnings, seen)})
 
 
 def had_its_time(turn: Turn, rule: KnownRule) -> None:

@@ -265,3 +265,18 @@ def test_an_entry_may_not_take_the_id_of_another_order_that_is_over() -> None:
     stop = bench.rule(Stop())
     bench.timetable(2, daily(stop))
     assert bench.answers()[-1] == ("refused", "id_reused")
+
+
+def test_a_warning_that_took_an_entrys_id_while_the_new_version_was_on_its_way_is_known_when_it_comes_again() -> None:
+    """It was taken for another order with that id, ended, and sounded once more."""
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    bench.deaf.add(fx.SaveJob)
+    whole = bench.timetable(2, daily(SANG), daily(TRUA))
+    bench.deaf.clear()
+    warning = bench.accept(bench.make(**{"class": "emergency"}, job_id=SANG), "a warning")
+    bench.arrive(warning)
+    bench.send(JobSaved(whole))
+    bench.arrive(warning)
+    assert [verdict for verdict, _ in bench.answers()] == ["accepted", "accepted", "accepted", "known"]
+    assert jobs(bench) == {SANG, TRUA}
