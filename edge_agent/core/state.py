@@ -178,7 +178,8 @@ class Link:
 
     ``asking_home``: the home server has our hello and has not answered. ``comparing``: nobody knows yet whether the
     centre holds the same log; ``forgot_at``: when the last chain was begun because it does not. ``log_tries``: how
-    often the records that wait were sent since anybody there answered.
+    often the records that wait were sent since anybody there answered; ``shows``: how often the state was shown in the
+    hour of ``shown_at``.
     ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
     not say that.
     """
@@ -201,6 +202,7 @@ class Link:
     log_tries: int = 0
     shown: tuple[object, ...] = ()
     shown_at: MonoMs = MonoMs(0)
+    shows: int = 0
     show_at: MonoMs | None = None
 
 

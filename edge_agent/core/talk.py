@@ -23,7 +23,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Link, State, Turn
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 
 HELLO_AGAIN_MS = 30 * SECOND_MS
 # Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
@@ -36,6 +36,9 @@ COARSE_MS, FINER_AFTER_MS, FINER_HELLOS = 500, 1_000, 3
 # no better than within half a second asks again, while the radio is awake; three hellos a session at most.
 SHOW_AGAIN_MS = 500
 # Two relays and a phase change within milliseconds: one message of 2 kB instead of four; nobody reads faster.
+SHOWS_AN_HOUR, SHOW_RARELY_MS = 500, MINUTE_MS
+# An hour at a desk has a change every few seconds at most. A contact that chatters, or a device process that ends each
+# second, would have the whole state, some 8 kB, sent as often: 700 MB a day.
 NONCE_DIGITS = 32
 HOME_AFTER = 2
 # Hellos without an answer before the home server is asked too: somebody keeps the answers, or their server is down.
@@ -257,17 +260,22 @@ def _log_again_at(link: Link, sent_at: MonoMs) -> MonoMs:
 
 
 def _show_changes(turn: Turn) -> None:
-    """Publish the state when it has changed; what changes again within SHOW_AGAIN_MS goes into one message."""
+    """Publish the state when it has changed; what changes again within SHOW_AGAIN_MS, or more rarely, goes into one."""
     link = turn.state.link
     shown = _worth_showing(turn.state, turn)
     if shown == link.shown:
         if link.show_at is not None:
             turn.put_link(show_at=None)
-    elif link.shown and turn.now.mono < link.shown_at + SHOW_AGAIN_MS:
-        turn.put_link(show_at=MonoMs(link.shown_at + SHOW_AGAIN_MS))
+    elif link.shown and turn.now.mono < (again_at := _show_again_at(link)):
+        turn.put_link(show_at=again_at)
     else:
-        turn.put_link(shown=shown, shown_at=turn.now.mono, show_at=None)
+        shows = link.shows + 1 if link.shown_at // HOUR_MS == turn.now.mono // HOUR_MS else 1
+        turn.put_link(shown=shown, shown_at=turn.now.mono, show_at=None, shows=shows)
         turn.emit(SendState(online=True))
+
+
+def _show_again_at(link: Link) -> MonoMs:
+    return MonoMs(link.shown_at + (SHOW_AGAIN_MS if link.shows < SHOWS_AN_HOUR else SHOW_RARELY_MS))
 
 
 def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from edge_agent.core.events import (
     JobSaved,
     LogCompared,
     RecordSaved,
+    RelayChanged,
     Restored,
     SweepDue,
     Tick,
@@ -33,9 +34,11 @@ from edge_agent.core.talk import (
     HOME_FIRST_MS,
     LOG_AGAIN_MS,
     SHOW_AGAIN_MS,
+    SHOW_RARELY_MS,
+    SHOWS_AN_HOUR,
 )
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
-from tests.core.bench import CLIP_MS, Bench, at_work
+from tests.core.bench import CHO, CLIP_MS, Bench, at_work
 from tests.trust import makers
 
 
@@ -224,6 +227,24 @@ def test_changes_within_half_a_second_go_into_one_state() -> None:
     bench.pass_s(CLIP_MS / 1000)
     bench.end(job)
     assert len(bench.every(fx.SendState)) == 3
+
+
+def test_a_contact_that_chatters_is_not_shown_each_second_all_day_long() -> None:
+    """The whole state may have 48 kB on the line, and has some 8: it were 700 MB of SIM a day."""
+    bench = Bench().boot()
+    bench.pass_s((HOUR_MS - bench.now.mono % HOUR_MS) / 1000)
+    bench.said.clear()
+    for second in range(2 * 3_600):
+        bench.send(RelayChanged(CHO, bool(second % 2), "by itself", bench.now.mono))
+        bench.pass_s(1)
+    shown = len(bench.every(fx.SendState))
+    assert 2 * SHOWS_AN_HOUR < shown <= 2 * (SHOWS_AN_HOUR + HOUR_MS // SHOW_RARELY_MS)
+    bench.pass_s(HOUR_MS / 1000)
+    shown = len(bench.every(fx.SendState))
+    for on in (False, True):
+        bench.send(RelayChanged(CHO, on, "by itself", bench.now.mono))
+        bench.pass_s(SHOW_AGAIN_MS / 1000)
+    assert len(bench.every(fx.SendState)) == shown + 2, "in the next hour each change is shown again"
 
 
 def test_a_change_that_is_undone_before_it_was_shown_is_not_shown() -> None:
