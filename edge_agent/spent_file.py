@@ -76,6 +76,7 @@ def _written(spent: Spent) -> bytes:
         "papers": {"until": spent.papers.until or 0, "bytes": spent.papers.bytes},
         "given": {"hour": spent.given.hour, "counts": counts, "documents": documents},
         "refusals": {"day": spent.refusals.day, "recorded": recorded},
+        "chain": {"at": spent.chain_at or 0},
     }
     return json.dumps(told).encode()
 
@@ -101,6 +102,7 @@ def _read(data: bytes) -> Spent:
             {one.text("area", AREA_OR_ROOT): _number(one, "taken") for one in documents},
         ),
         Refusals(_number(refusals, "day"), {one.choice("reason", Reason): _number(one, "records") for one in recorded}),
+        MonoMs(_number(told.record("chain"), "at")) or None,
     )
 
 

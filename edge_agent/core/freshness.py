@@ -81,14 +81,15 @@ def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     is ``held`` (epoch, seq, hash) there: where the old one would be written twice, under a name of its own. False where
     that was said a short while ago: whoever has the key of welcomes could have us begin one chain after the other.
     """
-    link, told = turn.state.link, turn.state.told
-    if link.forgot_at is not None and turn.now.mono < link.forgot_at + CHAIN_AGAIN_MS:
+    link, told, begun_at = turn.state.link, turn.state.told, turn.state.spent.chain_at
+    if begun_at is not None and turn.now.mono < begun_at + CHAIN_AGAIN_MS:
         return False
     # Not with those of before: they would stand by the word of whoever says this, and outlive the key that said them.
     marks = dict(told.marks)
     epoch, begins = (_new_epoch(turn), link.acked_seq) if fork else (link.log_epoch, link.chain_from or 0)
     turn.state = replace(turn.state, forgotten=marks, forgot_by=told.word)
-    turn.put_link(log_epoch=epoch, chain_from=begins, log_sent_at=None, forgot_at=turn.now.mono)
+    turn.put_link(log_epoch=epoch, chain_from=begins, log_sent_at=None)
+    turn.spend(chain_at=turn.now.mono)
     turn.note(Level.ERROR, "this card has forgotten what it did", held_there="{} {}".format(*held[:2]), chain=epoch)
     chain = NewChain(epoch, begins, tuple(sorted(marks.items())), told.word)
     turn.emit(CommitRecord(records.of_chain(held, turn.now), closes=None, job_over=False, chain=chain))

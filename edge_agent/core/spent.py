@@ -60,12 +60,16 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Each with the while that it counts in: what is of another one counts as nothing."""
+    """Each with the while that it counts in: what is of another one counts as nothing.
+
+    ``chain_at`` is the boot time at which the last chain of records was begun by a welcome's word (``freshness``).
+    """
 
     audio: Fetched = Fetched()
     papers: Papers = Papers()
     given: Given = Given()
     refusals: Refusals = Refusals()
+    chain_at: MonoMs | None = None
 
 
 NOTHING_SPENT = Spent()

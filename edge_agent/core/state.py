@@ -177,9 +177,8 @@ class Link:
     """The talk with the central side: what was said, what is waited for.
 
     ``asking_home``: the home server has our hello and has not answered. ``comparing``: nobody knows yet whether the
-    centre holds the same log; ``forgot_at``: when the last chain was begun because it does not. ``log_tries``: how
-    often the records that wait were sent since anybody there answered; ``shows``: how often the state was shown in the
-    hour of ``shown_at``.
+    centre holds the same log. ``log_tries``: how often the records that wait were sent since anybody there answered;
+    ``shows``: how often the state was shown in the hour of ``shown_at``.
     ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
     not say that.
     """
@@ -193,7 +192,6 @@ class Link:
     hello_again_at: MonoMs | None = None
     asking_home: bool = False
     comparing: bool = False
-    forgot_at: MonoMs | None = None
     log_epoch: str = ""
     chain_from: int | None = None
     last_seq: int = 0

@@ -10,6 +10,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
+    Connected,
     Disconnected,
     LogCompared,
     RecordSaved,
@@ -197,6 +198,18 @@ def test_whoever_has_the_key_of_welcomes_lets_a_station_begin_one_chain_a_day() 
     bench.pass_s(CHAIN_AGAIN_MS / 1000)
     told_next(bench, **more_of_ours(bench))
     assert len([one for one in bench.every(fx.CommitRecord) if one.chain is not None]) == 2
+
+
+def test_nor_may_it_begin_another_one_with_each_restart_that_a_thief_has_ordered() -> None:
+    """With a desk's key too 128 of them were a matter of an hour, and no record would be taken of it any more."""
+    bench = put_back()
+    again = Bench()
+    again.now = bench.now
+    (begun,) = [one.chain for one in bench.every(fx.CommitRecord) if one.chain is not None]
+    again.send(Restored((), (), {}, 5, 2, begun.epoch, chain_from=begun.begins, spent=bench.state.spent))
+    again.send(Connected(1, "cd" * 16))
+    welcome(again, **more_of_ours(again))
+    assert [one for one in again.every(fx.CommitRecord) if one.chain is not None] == []
 
 
 def test_a_card_from_before_the_newest_of_several_chains_is_found_by_its_name() -> None:
