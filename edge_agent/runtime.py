@@ -252,7 +252,7 @@ class Runtime:
                 _write_note(effect)
             case fx.SwitchRelay() | fx.StartPlay() | fx.RoutePlay() | fx.StopPlay():
                 self._ports.device.send(effect)
-            case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText():
+            case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText() | fx.Unneeded():
                 self._staging.order(effect)
             case (
                 fx.SaveJob()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeGuard
 
-from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep, Unneeded
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.units import ClipKey
 from edge_agent.fetch_and_stage import Staging
@@ -59,8 +59,12 @@ class StagingWorker:
         for number in range(RESERVES):
             self._begin(f"urgent fetch {number + 2}", self._clips, urgent=True, after_s=self._reserve_after_s)
 
-    def order(self, order: StagingOrder) -> None:
-        """Hand an order over."""
+    def order(self, order: StagingOrder | Unneeded) -> None:
+        """Hand an order over, or take some back that still wait."""
+        if isinstance(order, Unneeded):
+            for orders in (self._clips, self._texts):
+                orders.leave(order.keys)
+            return
         if not isinstance(order, Sweep) and (order.urgent or self._clips.sweeps):
             self._staging.spare(order.key)
         (self._texts if isinstance(order, SpeakText) else self._clips).put(order)
@@ -141,6 +145,13 @@ class StagingQueue:
             self._lacking.discard(_key(order))
             self._since.setdefault(_key(order), time.monotonic())
             self._changed.notify_all()
+
+    def leave(self, keys: frozenset[ClipKey]) -> None:
+        """Nobody needs these any more: what waits of them is never taken."""
+        with self._changed:
+            for key in keys & self._waiting.keys():
+                del self._waiting[key], self._since[key]
+                self._lacking.discard(key)
 
     @property
     def sweeps(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep, Unneeded
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
@@ -60,6 +60,23 @@ def test_a_failure_is_an_answer_too_and_the_next_order_is_served() -> None:
     staging.unreachable.clear()
     worker.order(CLIP)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_what_nobody_needs_any_more_is_neither_fetched_nor_spoken_if_it_still_waits() -> None:
+    staging = FakeStaging()
+    staging.downloads.clear()
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    until(lambda: staging.asked == [CLIP.key])
+    other = replace(CLIP, key=ClipKey("other"))
+    for order in (other, NOTICE, Unneeded(frozenset({CLIP.key, NOTICE.key, ClipKey("unknown")}))):
+        worker.order(order)
+    staging.downloads.set()
+    assert [said.get(timeout=PATIENCE_S) for _ in range(2)] == [
+        ClipStaged(CLIP.key, CLIP.duration_ms),
+        ClipStaged(other.key, other.duration_ms),
+    ]
+    assert staging.asked == [CLIP.key, other.key]
 
 
 def test_a_sweep_waits_its_turn_behind_downloads() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from edge_agent.core import day_bytes, look_ahead
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep
+from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep, Unneeded
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.job import ClipItem, Job, JobClass, LiveItem
 from edge_agent.core.occurrence import Phase
@@ -247,7 +247,10 @@ def forget_unneeded(turn: Turn) -> None:
     needed = {item_key(item) for known in turn.state.jobs.values() for item in items_of(known.job)}
     needed |= {part.key for play in turn.state.plays.values() for part in play.whole if isinstance(part, Sound)}
     kept = {key: clip for key, clip in turn.state.clips.items() if key in needed}
+    asked = frozenset(key for key, clip in turn.state.clips.items() if clip.status is ClipStatus.ASKED)
     turn.state = replace(turn.state, clips=kept)
+    if asked - needed:
+        turn.emit(Unneeded(asked - needed))
 
 
 def leave_out(turn: Turn, job: Job, since: MonoMs) -> None:

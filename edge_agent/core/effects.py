@@ -145,6 +145,16 @@ class SpeakText:
 
 
 @dataclass(frozen=True, slots=True)
+class Unneeded:
+    """No job needs these sounds any more: what of them still waits to be fetched or spoken waits no longer. No answer.
+
+    Else whoever orders and takes back has more waiting than any job needs, and all that is ordered later behind it.
+    """
+
+    keys: frozenset[ClipKey]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLive:
     """Begin to relay a live source: from now on it is fetched, decoded, and laid down in its ring. No answer."""
 
@@ -397,6 +407,7 @@ Effect = (
     | FetchRoot
     | KeepManifest
     | SpeakText
+    | Unneeded
     | OpenLive
     | CloseLive
     | SaveMark

@@ -355,7 +355,6 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
     turn.no_room_from = NEVER  # its sound is needed later now, or not at all
     if over:
         turn.drop_job(play.job_id)
-        clips.forget_unneeded(turn)
     else:
         planning.count_from(turn, replace(known, unproven=Unproven.HAS_SOUNDED if unproven else None), base)
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING

@@ -102,6 +102,8 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     enforcing.end_what_is_over(turn)
     enforcing.enforce(turn)
     playing.advance(turn)
+    if not state.jobs.keys() <= turn.state.jobs.keys():
+        clips.forget_unneeded(turn)
     live.reconcile(turn)
     selftest.advance(turn)
     kept_warm = standing.kept_warm(turn.state, now)

@@ -16,13 +16,14 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Connected, Restored
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Cancel, Choose
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
 from edge_agent.core.spent import NOTHING_SPENT, Fetched, Spent
 from edge_agent.core.state import Turn
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, UtcMs
 from edge_agent.core.wall_time import local_time
-from tests.core.bench import Bench
+from tests.core.bench import Bench, at_work
 from tests.trust import makers
 
 LENGTH = 15_000_000  # a bulletin of an hour at 32 kbit/s
@@ -379,3 +380,34 @@ def test_who_has_asked_in_vain_is_remembered_no_longer_than_he_is_known() -> Non
         bench.send(life.failure)
         life.live_until(bench.now.utc + 150_000)
     assert 1 <= len(bench.state.clips[CLIP].tried) <= 4
+
+
+def test_words_that_a_thief_orders_and_takes_back_do_not_wait_to_be_spoken() -> None:
+    """10,000 an hour kept one key from being forgotten: the ward's own would have waited for days behind them."""
+    bench = at_work()
+    bench.deaf = {fx.SpeakText}
+    for number in range(20):
+        items = [makers.text_item(text=f"tin {number} {item}") for item in range(20)]
+        job = bench.at(1_800, job_id=f"tin-{number}", items=items)
+        bench.pass_s(1)
+        bench.rule(Cancel(job, UtcMs(bench.now.utc + HOUR_MS)))
+    asked = {one.key for one in bench.every(fx.SpeakText)}
+    assert len(asked) == 400
+    assert asked == {key for one in bench.every(fx.Unneeded) for key in one.keys}
+    assert bench.state.clips == {}
+
+
+def test_words_of_an_offer_that_is_over_are_asked_for_again_by_whoever_needs_them_next() -> None:
+    """Nobody would have spoken them: what waited had been left."""
+    bench = at_work()
+    bench.deaf = {fx.SpeakText}
+    items = [makers.text_item(text="Chợ họp.")]
+    offer = bench.make(job_id="offer", items=items, when={"kind": "at", "utc": bench.now.utc + 1_800_000})
+    bench.arrive(replace(bench.accept(replace(offer, not_after=UtcMs(bench.now.utc + 3_600_000))), offered=True))
+    choice = bench.rule(Choose(offer.job_id, offer.when))
+    bench.pass_s(1)
+    bench.rule(Cancel(choice, UtcMs(bench.now.utc + HOUR_MS)))
+    bench.pass_s(3_601)
+    assert "offer" not in bench.state.jobs
+    bench.at(60, job_id="next", items=items)
+    assert len(bench.every(fx.SpeakText)) == 2

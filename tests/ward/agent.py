@@ -315,7 +315,7 @@ class VirtualStaging:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
-    def order(self, order: StagingOrder) -> None:
+    def order(self, order: StagingOrder | fx.Unneeded) -> None:
         content = self._agent._world.content
         match order:
             case fx.FetchAhead():
