@@ -301,8 +301,10 @@ def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
 
 
 def _warns(state: State) -> bool:
-    """Whether a warning sounds, or is about to: nobody restarts a station under it."""
-    return any(state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY for play in state.plays.values())
+    """Whether a warning sounds, or is about to, be it that the disk has not taken it yet: nobody restarts under it."""
+    begun = {play.job_id for play in state.plays.values()}
+    warnings = [known for known in state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
+    return any(known.job.job_id in begun or not known.saved for known in warnings)
 
 
 _OBEY: dict[type[Action], Callable[[Turn, AcceptedRule, Command], None]] = {

@@ -198,6 +198,19 @@ def test_nobody_restarts_a_station_under_an_emergency_that_is_about_to_sound() -
     assert bench.every(fx.EndProcess) == []
 
 
+def test_a_restart_is_refused_where_an_emergency_is_on_its_way_to_the_disk_behind_it() -> None:
+    """Restarts that a thief has queued before it would each have put it off, and a disk that refuses it lost it."""
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    restart = bench.rule(Restart())
+    warning = bench.order(job_id="lut", **EMERGENCY)
+    bench.send(JobSaved(restart))
+    bench.send(JobSaved(warning))
+    assert bench.answers() == [("refused", "emergency_in_force"), ("accepted", None)]
+    bench.pass_s(3)
+    assert bench.phase(warning) is Phase.PLAYING
+
+
 def test_a_restart_is_refused_under_an_emergency_that_began_while_the_disk_was_busy() -> None:
     bench = at_work()
     bench.deaf.add(fx.SaveJob)
