@@ -122,7 +122,7 @@ def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:
     accepted = turn.state.jobs[play.job_id].accepted
     lately_heard = lately(turn.state.past, turn.now.utc)
     sounded = [sound for sound in lately_heard if sound.job_id == play.job_id and sound.zones]
-    so_far_ms = sum(sound.ended - sound.started for sound in sounded)
+    so_far_ms = sum(sound.heard_ms for sound in sounded)
     durations = clips.durations(turn.state, accepted.job) if accepted.job.opening else None
     if durations is not None:  # what the station says before it by itself was not ordered
         lasts_ms = min(lasts_ms, length_ms(parts_of(replace(accepted.job, opening=()), durations)))

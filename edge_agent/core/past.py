@@ -5,7 +5,7 @@ The journal's records are the durable form of it; a restart reads them back (``R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.sessions import Span
@@ -20,7 +20,8 @@ HEARD_MS = 30 * DAY_MS
 UNHEARD_MAX = 100
 # Of one issuer: versions and corrections that nobody heard. Refused ones cost nothing, and must push out no sound.
 PAST_MAX = 1_000
-# Of warnings: two days of one every three minutes; of other sounds: a month of a ward's days. The oldest goes first.
+# Of warnings: two days of one every three minutes; of other sounds: a month of a ward's days. The oldest goes first; of
+# warnings the oldest that has sounded since: what repeats each minute in several zones must push no other out.
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Sounded:
     What has a ``series``, or ``corrects`` another job, is remembered too where nobody heard it: no zone is named then.
 
     ``started`` is what counts (``counted_start``), and ``ended`` is so much later as sounded. ``live``: it relayed a
-    live source, and counts for itself.
+    live source, and counts for itself. ``earlier_ms``: how long its job has sounded before, as far as that is told here
+    alone.
     """
 
     job_id: JobId
@@ -45,6 +47,12 @@ class Sounded:
     signers: tuple[str, ...] = ()
     corrects: str = ""
     live: bool = False
+    earlier_ms: int = 0
+
+    @property
+    def heard_ms(self) -> int:
+        """For how long it was heard, and what is remembered with it."""
+        return self.ended - self.started + self.earlier_ms
 
     @property
     def span(self) -> Span:
@@ -63,7 +71,20 @@ def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
     alike = [at for at, one in enumerate(kept) if _is_kept_beside(one, sound)]
     over = len(alike) + 1 - (PAST_MAX if sound.zones else UNHEARD_MAX)
     gone = alike[: max(over, 0)]
+    if over == 1 and sound.zones and _warns(sound):
+        gone = [_told_by_a_later_one(kept, alike)]
     return (*(one for at, one in enumerate(kept) if at not in gone), sound)
+
+
+def _told_by_a_later_one(kept: list[Sounded], alike: list[int]) -> int:
+    """The oldest whose job has sounded since, in no fewer zones, and tells the same; the oldest where there is none."""
+    newest = {kept[at].job_id: at for at in alike}
+    for at in alike:
+        heir = newest[kept[at].job_id]
+        if heir != at and kept[at].zones <= kept[heir].zones:
+            kept[heir] = replace(kept[heir], earlier_ms=kept[heir].earlier_ms + kept[at].heard_ms)
+            return at
+    return alike[0]
 
 
 def _is_kept_beside(one: Sounded, sound: Sounded) -> bool:

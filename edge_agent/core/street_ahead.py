@@ -184,7 +184,7 @@ class Street:
 
     def _over_bound(self, one: Open) -> Reason | None:
         most_ms = one.known.accepted.sound_max_ms
-        so_far_ms = sum(sound.ended - sound.started for sound in self.past if sound.job_id == one.known.job.job_id)
+        so_far_ms = sum(sound.heard_ms for sound in self.past if sound.job_id == one.known.job.job_id)
         return Reason.TOO_MUCH_SOUND if most_ms and so_far_ms + one.lasts_ms > most_ms else None
 
 

@@ -45,3 +45,17 @@ def test_what_an_exception_let_sound_counts_for_longer_than_a_day() -> None:
     assert lately((BULLETIN, excepted), two_days_on) == (excepted,)
     assert lately((BULLETIN, excepted), UtcMs(two_days_on - 1)) == (BULLETIN, excepted)
     assert remember((excepted,), later(BULLETIN, HEARD_MS)) == (later(BULLETIN, HEARD_MS),)
+
+
+def test_warnings_that_repeat_push_no_other_out_of_sight() -> None:
+    """In eight zones each minute makes a thousand in two hours: each order's day, and its two hours, began anew."""
+    first = replace(WARNING, job_id=JobId("first"), signers=("k1",))
+    past = remember((), first)
+    lasts_ms, each = WARNING.ended - WARNING.started, PAST_MAX // 2
+    for number in range(2 * each):
+        for job in ("left", "right"):
+            past = remember(past, later(replace(WARNING, job_id=JobId(job)), number * MINUTE_MS))
+    assert first in past
+    heard = {job: sum(one.heard_ms for one in past if one.job_id == job) for job in ("left", "right")}
+    assert heard == dict.fromkeys(("left", "right"), 2 * each * lasts_ms)
+    assert len(past) == PAST_MAX
