@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core.clock_trust import ClockSource
 from tests.rig import ATTENTION, LEFT, RIGHT, Order, Tone
-from tests.sim import SimRig
+from tests.sim import BEGAN, SimRig
 
 DAY_S = 86_400
 EVERY_DAY_S = 30 * 60
@@ -184,3 +184,19 @@ def test_a_warning_that_the_broker_has_kept_does_not_sound_when_a_late_clock_cal
     rig.run_until(CUT_S + DAY_S + 3_600)
     assert warnings(rig) == []
     assert outcomes(rig, warning) == ["expired"]
+
+
+def test_a_record_tells_by_one_clock_when_it_began_and_when_it_was_over() -> None:
+    """A warning sounds where nobody knows the time; the welcome comes in its midst."""
+    rig = SimRig()
+    rig.switch_on(welcome=False)
+    rig.run_until(5)
+    warning = rig.publish(Order(cls="emergency", tones=(Tone("flood", 30.0),)))
+    rig.run_until(60)
+    rig.allow_welcome()
+    rig.run_until(120)
+    (run,) = rig.world.runs
+    (record,) = [one for one in rig.told().records if one["job_id"] == warning]
+    assert abs(record["started"] - (BEGAN + run.begins)) <= record["clock_error_ms"]
+    assert abs(record["ended"] - (BEGAN + run.ends)) <= record["clock_error_ms"]
+    assert record["detail"] == "freshness_unproven", "nobody could tell how old it was when it began"

@@ -294,6 +294,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     late = start_at > play.start_at
     play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
     play = replace(play, lacked=lacks(job, play.whole), cut_short=falls_short(job, play.whole))
+    play = replace(play, undated=turn.state.jobs[play.job_id].unproven is not None)
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
     sounds = beginning.wish(turn, play, start_at).until(verdict.ends_at)

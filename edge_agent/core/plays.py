@@ -81,15 +81,17 @@ class Occurrence:
 
     ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped, ``under`` the exception that lets
     it sound. In boot time: ``start_at`` of its first sample, ``since`` of the phase's beginning, ``again_at`` before
-    which it is not tried again, ``cut_at`` where quiet hours end it.
+    which it is not tried again, ``cut_at`` where quiet hours end it, ``first_out`` when it was last heard to begin:
+    what time that was, the clock at its end knows best.
 
     What was set aside (at ``aside_at``) goes on in another ``segment`` (the first is 0): ``parts`` are what is left by
-    then, ``whole`` what was ordered; ``began`` (UTC) is the first segment's, ``frames_before``, ``underruns_before``
-    and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and waits for zones that
-    missed it.
+    then, ``whole`` what was ordered; ``began`` is the first segment's ``first_out``, ``frames_before``,
+    ``underruns_before`` and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and
+    waits for zones that missed it.
 
     ``live_until`` (UTC): when a live source in it is to be over. ``lacked``: when it last began, some of what was
-    ordered was not to be had; ``cut_short``: or was shorter than was signed.
+    ordered was not to be had; ``cut_short``: or was shorter than was signed; ``undated``: nobody could tell how old the
+    order was.
 
     ``sounded``: an earlier try was heard, and ``lost_to`` that; ``unseen``: and nobody knows for how long, as the
     process ended meanwhile.
@@ -106,7 +108,7 @@ class Occurrence:
     intent_saved: bool = False
     start_at: MonoMs = MonoMs(0)
     started: MonoMs | None = None
-    started_utc: UtcMs | None = None
+    first_out: MonoMs | None = None
     frames: int = 0
     underruns: int = 0
     held_by: Reason | None = None
@@ -114,7 +116,7 @@ class Occurrence:
     ending: Ending | None = None
     segment: int = 0
     whole: tuple[Part, ...] = ()
-    began: UtcMs | None = None
+    began: MonoMs | None = None
     frames_before: int = 0
     underruns_before: int = 0
     aside_at: MonoMs = MonoMs(0)
@@ -129,6 +131,7 @@ class Occurrence:
     live_until: UtcMs | None = None
     lacked: bool = False
     cut_short: bool = False
+    undated: bool = False
 
     @property
     def relayed_in_all(self) -> Relayed:

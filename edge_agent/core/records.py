@@ -51,6 +51,7 @@ def of_play(
     ``unseen``: it may have sounded while nobody looked. ``unproven``: nobody could tell how old the order was.
     """
     zones = tuple(_of_zone(run, reason, unseen) for run in play.zones.values())
+    began = play.first_out if play.began is None else play.began
     record = replace(
         _of_order(accepted, now),
         kind=RecordKind.PLAY,
@@ -60,7 +61,7 @@ def of_play(
         detail=_besides(accepted.job, play, unproven=unproven),
         evidence=max((zone.evidence for zone in zones), default=Evidence.ACCEPTED),
         zones=zones,
-        started=play.started_utc if play.began is None else play.began,
+        started=None if began is None else now.utc_of(began),
         planned_ms=length_ms(play.whole) if play.whole else promised_ms(accepted.job),
         chimes_ms=chimes_ms(play.whole),
         played_ms=None if unseen else max((_heard_ms(run) for run in play.zones.values()), default=0),
@@ -76,7 +77,7 @@ def of_play(
 def _besides(job: Job, play: Occurrence, *, unproven: bool) -> str:
     """What people must know of it beside its outcome."""
     told = {
-        FRESHNESS_UNPROVEN: unproven,
+        FRESHNESS_UNPROVEN: unproven or play.undated,
         CUT_SHORT: play.cut_short,
         PART_LEFT_OUT: job.plays_as is JobClass.EMERGENCY and play.lacked,
     }

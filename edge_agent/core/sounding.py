@@ -49,7 +49,7 @@ def started(turn: Turn, event: PlayStarted) -> None:
     play = turn.play_by_id(event.play_id)
     if play is None:
         return
-    begun = replace(play, started=event.at, started_utc=turn.now.utc_of(event.at))
+    begun = replace(play, started=event.at, first_out=event.at)
     goes_on = play.ending is None  # else it stops for everybody
     away = play.zones_in(ZonePart.TAKEN, ZonePart.CLOSING, ZonePart.READY) if goes_on else ()
     turn.put_play(begun.going_on_without(away))
@@ -167,8 +167,9 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
         finish(turn, play, Cause.CUT_OFF, ending.reason)
         return
     turn.state = replace(turn.state, past=_past_with(turn, turn.state.jobs[play.job_id].accepted, play, unseen=False))
-    began = play.started_utc if play.began is None else play.began
-    until = live_until(began, play.whole) if play.live_until is None and began is not None else play.live_until
+    began, until = play.first_out if play.began is None else play.began, play.live_until
+    if until is None and began is not None:
+        until = live_until(turn.now.utc_of(began), play.whole)
     turn.put_play(
         replace(
             aside,
@@ -188,7 +189,7 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
             play_id=PlayId(""),
             intent_saved=False,
             started=None,
-            started_utc=None,
+            first_out=None,
             ending=None,
             cut_at=None,
         )
@@ -403,7 +404,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
     hearing = frozenset(zone for zone, run in done.zones.items() if run.played_ms > 0 or unseen)
     if not (hearing or job.series or job.corrects):
         return turn.state.past
-    began = done.planned if done.started_utc is None else done.started_utc
+    began = done.planned if done.first_out is None else turn.now.utc_of(done.first_out)
     started = counted_start(done.planned, began) if done.segment == 0 else began
     ended = UtcMs(started + (promised_ms(job) if unseen else _own_played_ms(done)))
     return remember(
