@@ -147,10 +147,12 @@ def refuse(turn: Turn, rule: KnownRule, reason: Reason, *, forget: bool = False)
 
 
 def restored(turn: Turn, rule: KnownRule) -> None:
-    """After a restart: what a command had changed in a job is changed again."""
-    order = rule.accepted.order
-    if isinstance(order, Command) and isinstance(order.action, Choose):
-        choose(turn, order.action, rule.base)
+    """After a restart: what a command had changed in a job is changed again, and a test that was under way is over."""
+    action = rule.accepted.order.action if isinstance(rule.accepted.order, Command) else None
+    if isinstance(action, Choose):
+        choose(turn, action, rule.base)
+    elif isinstance(action, SelfTest):
+        enforcing.end(turn, rule, Reason.POWER_CUT)
 
 
 def took_effect(turn: Turn, rule: KnownRule) -> None:

@@ -184,6 +184,7 @@ _RULE_ENDS = {
     Reason.EXPIRED: Phase.EXPIRED,
     Reason.CANCELLED: Phase.CANCELLED,
     Reason.SUPERSEDED: Phase.SUPERSEDED,
+    Reason.POWER_CUT: Phase.INTERRUPTED,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import RelayChanged, RelayFailed
+from edge_agent.core.events import RelayChanged, RelayFailed, Restored, SavedRule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify, Lock, SelfTest
 from edge_agent.core.site import ZoneSite
@@ -29,6 +29,17 @@ def test_a_self_test_closes_one_zone_after_the_other_and_records_what_it_saw() -
     record = bench.every(fx.CommitRecord)[-1].record
     assert (record.job_id, record.detail) == (order, f"self_test {CHO}=ok {DINH}=ok")
     assert bench.every(fx.StartPlay) == []
+
+
+def test_a_self_test_that_the_power_cut_off_says_so() -> None:
+    """What it closes may be what takes the power away. That its validity was over says nothing of that."""
+    before = at_work()
+    order = before.rule(SelfTest())
+    (saved,) = [one.saved for one in before.every(fx.SaveJob) if isinstance(one.saved, SavedRule)]
+    bench = Bench()
+    bench.send(Restored((), (), {}, 0, 0, "e1", rules=(saved,)))
+    assert bench.outcomes() == [(order, "interrupted", "power_cut")]
+    assert bench.state.rules == {}
 
 
 def test_a_self_test_names_the_relay_that_fails_and_the_zone_that_is_needed() -> None:
