@@ -205,13 +205,13 @@ def give_up_closing(turn: Turn, play: Occurrence) -> Occurrence:
 
 
 def with_volumes(turn: Turn, play: Occurrence, rules: Rules, wish: Wish) -> Occurrence:
-    """The occurrence with each zone's volume, every ceiling applied."""
+    """The occurrence with each zone's volume, every ceiling applied. Who hears no more of it keeps what was heard."""
     ordered = turn.job_of(play).volume
-    zones = {
-        zone: replace(run, volume=policy.volume_at(rules, wish, zone, ordered, play.under))
-        for zone, run in play.zones.items()
+    hearing = {
+        zone: replace(play.zones[zone], volume=policy.volume_at(rules, wish, zone, ordered, play.under))
+        for zone in in_it(play)
     }
-    return replace(play, zones=zones)
+    return replace(play, zones={**play.zones, **hearing})
 
 
 def leave(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:

@@ -31,6 +31,16 @@ def test_the_volume_that_was_set_holds_for_what_sounds_and_what_comes() -> None:
     assert {feed.zone: feed.volume for feed in bench.every(fx.RoutePlay)[-1].feeds} == {CHO: 70, DINH: 70}
 
 
+def test_a_zone_that_hears_no_more_was_as_loud_as_it_was() -> None:
+    bench = at_work()
+    job = bench.playing(volume=70)
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    bench.rule(SetVolume(10))
+    bench.end(job)
+    (record,) = [one.record for one in bench.every(fx.CommitRecord) if one.record.job_id == job]
+    assert {zone.zone: zone.volume for zone in record.zones} == {CHO: 70, DINH: 10}
+
+
 def test_of_two_commands_the_one_that_holds_from_later_on_counts_whatever_each_says_of_when_it_was_signed() -> None:
     """The station holds the first to its clock; the other is written by whoever signs, and would win for good."""
     bench = at_work()
