@@ -73,7 +73,7 @@ class Why(StrEnum):
 
     UNREADABLE = "unreadable"  # newer software wrote it, or who has the station's key; it is not counted
     FOREIGN = "foreign"  # it names another station than the one that sent it, for which it is counted
-    COPIED = "copied"  # the file of the station that it names holds this very record; it is counted there only
+    COPIED = "copied"  # this very record stands there already, here or in the file of the station that it names
     AGAIN = "again"  # its occurrence has a record already; it is counted only where both tell of sound
 
 
@@ -92,8 +92,8 @@ class Odd:
 ODD_WORDS = {
     Why.UNREADABLE: "bản ghi không đọc được, không tính ở dưới: cần phần mềm mới hơn, hoặc khóa của trạm đã lộ",
     Why.FOREIGN: "bản ghi mang tên trạm khác, vẫn tính cho trạm đã gửi: trạm vừa đổi tên, hoặc khóa của trạm đã lộ",
-    Why.COPIED: "bản ghi đã có trong tệp của trạm mang tên đó, chỉ tính ở đó: trạm đã đổi tên, hoặc tệp nhật ký "
-    "được chép thêm",
+    Why.COPIED: "bản ghi đã có trong tệp của trạm mang tên đó, chỉ tính ở đó, một lần: trạm đã đổi tên, tệp nhật ký "
+    "được chép thêm, hoặc thẻ nhớ bị khôi phục gửi lại",
     Why.AGAIN: "bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát: thẻ nhớ bị khôi phục hoặc thay, "
     "hoặc khóa của trạm đã lộ",
 }
@@ -150,6 +150,7 @@ def as_json(reported: Reported) -> str:
 def _read(file: Path) -> Reported:
     plays: list[Play] = []
     places: list[tuple[str, int]] = []
+    before: set[str] = set()
     odd: dict[Why, Odd] = {}
     held_by = cache(lambda station: _hashes(file.with_name(f"{station}.jsonl")))
     for record in checked_records(file):
@@ -158,9 +159,10 @@ def _read(file: Path) -> Reported:
         except WireError as error:
             _note(odd, Odd(file.stem, Why.UNREADABLE, 1, record.epoch, record.seq, str(error)))
             continue
-        if play.station != file.stem and record.hash in held_by(play.station):
+        if record.hash in before or (play.station != file.stem and record.hash in held_by(play.station)):
             _note(odd, Odd(file.stem, Why.COPIED, 1, record.epoch, record.seq, play.station))
             continue
+        before.add(record.hash)
         if play.station != file.stem:
             _note(odd, Odd(file.stem, Why.FOREIGN, 1, record.epoch, record.seq, play.station))
         plays.append(replace(play, station=file.stem))

@@ -19,7 +19,7 @@ from edge_agent.core.records import told
 from edge_agent.core.units import DAY_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import Kept
 from edge_agent.headend.listening import LogBatch
-from edge_agent.headend.logbook import Logbook, LogbookError, Taken, checked_records
+from edge_agent.headend.logbook import Logbook, LogbookError, Taken, checked_records, line_of
 from edge_agent.headend.plays import read_play
 from edge_agent.headend.report import ODD, Odd, Reported, Wanted, Why, as_json, as_table, collect
 from edge_agent.headend.rule_words import BY_ZONE, KINDS, of_record
@@ -401,6 +401,17 @@ def test_what_was_heard_is_not_missed_because_a_card_that_was_put_back_forgot_it
     ]
     assert reported.odd == (Odd("tram-01", Why.AGAIN, 2, "of-the-copy", 1, "job-1"),)
     assert "tram-01  2 bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát" in as_table(reported, HANOI)
+
+
+def test_what_a_card_that_was_put_back_sends_again_sounded_once(tmp_path: Path) -> None:
+    """Its copy knew of no acknowledgement: the very same records come once more, in the chain that goes on there."""
+    file = keep(tmp_path, RECORD, CUT, REFUSED) / "tram-01.jsonl"
+    before = collect(tmp_path, Wanted(HANOI))
+    again = [line_of(replace(record, epoch="of-the-copy")) for record in checked_records(file)[1:]]
+    file.write_bytes(file.read_bytes() + b"".join(again))
+    after = collect(tmp_path, Wanted(HANOI))
+    assert after.plays == before.plays
+    assert after.odd == (Odd("tram-01", Why.COPIED, 2, "of-the-copy", 2, "tram-01"),)
 
 
 def test_a_title_cannot_turn_round_what_stands_behind_it_on_a_screen(tmp_path: Path) -> None:
