@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.as_run import Evidence, RecordKind
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.records import FRESHNESS_UNPROVEN
 from edge_agent.core.site import LEVEL_DB_MIN
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import known_or_plain
@@ -39,7 +41,9 @@ class ZonePlay:
 class Play:
     """One record: an occurrence, an order refused on arrival, or a rule and its effect (``kind``).
 
-    ``detail`` is what a rule says; ``under`` the exception by which it sounded; ``rehearsal`` counts apart.
+    ``detail`` is what a rule says; ``under`` the exception by which it sounded; ``rehearsal`` counts apart. By a
+    ``clock`` that was not set its instants say nothing; ``settled_by`` is then when the next record was settled that
+    somebody could date.
     """
 
     station: str
@@ -65,6 +69,18 @@ class Play:
     corrects: str = ""
     relayed: Relayed | None = None
     underruns: int = 0
+    clock: str = ""
+    settled_by: UtcMs | None = None
+
+    @property
+    def dated(self) -> bool:
+        """Whether the instants of its beginning and its end are some."""
+        return self.clock not in (ClockSource.UNSET, ClockSource.FLOOR)
+
+    @property
+    def came_undated(self) -> bool:
+        """Whether it was planned for when it came, and nobody knew the time then."""
+        return FRESHNESS_UNPROVEN in self.detail.split()
 
     @property
     def not_heard(self) -> bool:
@@ -78,8 +94,10 @@ class Play:
 
     @property
     def at(self) -> UtcMs:
-        """The instant it is counted at: when it was planned, else when it was settled."""
-        return self.ended if self.planned is None else self.planned
+        """The instant it is counted at: when it was planned, else when it was settled, or before when it was."""
+        if self.planned is not None and not self.came_undated:
+            return self.planned
+        return self.ended if self.dated or self.settled_by is None else self.settled_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +154,7 @@ def read_play(record: StoredRecord) -> Play:
         corrects=body.text("corrects", free_text(64), default=""),
         relayed=_relayed(body),
         underruns=body.integer("underruns", 0, INTEGER_MAX, default=0),
+        clock=body.text("clock", free_text(40), default=""),
     )
 
 

@@ -21,7 +21,7 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import MINUTE_MS
+from edge_agent.core.units import MINUTE_MS, UtcMs
 from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.plays import Play, Totals, ZonePlay, count, occurrences, read_play, without_forgotten
 from edge_agent.headend.rule_words import became, of_record
@@ -54,6 +54,8 @@ NUMBERS = frozenset({6, 7})
 ENDS_ITSELF = (Reason.EXPIRED, Reason.CANCELLED, Reason.SUPERSEDED)
 # Reasons that the word for the outcome says already.
 ODD = "CẦN KIỂM TRA, dữ liệu bất thường trong nhật ký (mọi ngày):"
+UNDATED = "không rõ giờ"
+# The station's clock was not set, and its record says so.
 TITLE_CHARS = 40
 # Keeps a line within what a landscape page prints.
 
@@ -167,9 +169,21 @@ def _read(file: Path) -> Reported:
             _note(odd, Odd(file.stem, Why.FOREIGN, 1, record.epoch, record.seq, play.station))
         plays.append(replace(play, station=file.stem))
         places.append((record.epoch, record.seq))
+    plays = _with_what_followed(plays, places)
     for again in sorted(place for _, *others in occurrences(plays) for place in others):
         _note(odd, Odd(file.stem, Why.AGAIN, 1, *places[again], plays[again].job_id))
     return Reported(tuple(without_forgotten(plays)), tuple(odd.values()))
+
+
+def _with_what_followed(plays: Sequence[Play], places: Sequence[tuple[str, int]]) -> list[Play]:
+    """What nobody could date was over before the next record of its chain that somebody could."""
+    told: list[Play] = []
+    followed: dict[str, UtcMs] = {}
+    for play, (epoch, _) in zip(reversed(plays), reversed(places), strict=True):
+        if play.dated:
+            followed[epoch] = play.ended
+        told.append(play if play.dated else replace(play, settled_by=followed.get(epoch)))
+    return told[::-1]
 
 
 def _hashes(file: Path) -> frozenset[str]:
@@ -189,7 +203,7 @@ def _is_wanted(play: Play, wanted: Wanted) -> bool:
 
 
 def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
-    first = (play.station, day_and_hour(play.planned, zone), day_and_hour(play.started, zone), _title(play))
+    first = (play.station, _planned(play, zone), _started(play, zone), _title(play))
     zones = play.zones or (ZonePlay("–", play.played_ms, play.evidence, play.reason),)
     for number_, one in enumerate(zones):
         lead = (*first, PHASES[play.outcome]) if number_ == 0 else ("",) * 5
@@ -199,8 +213,20 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
         yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, under))))
 
 
+def _planned(play: Play, zone: ZoneInfo) -> str:
+    return f"trước {day_and_hour(play.at, zone)}" if play.came_undated else day_and_hour(play.planned, zone)
+
+
+def _started(play: Play, zone: ZoneInfo) -> str:
+    return day_and_hour(play.started, zone) if play.dated or play.started is None else UNDATED
+
+
+def _ended(play: Play, zone: ZoneInfo) -> str:
+    return day_and_hour(play.ended, zone) if play.dated else f"trước {day_and_hour(play.at, zone)}"
+
+
 def _chain(play: Play, zone: ZoneInfo) -> str:
-    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.detail}"
+    return f"  {play.station}  {_ended(play, zone)}  {play.detail}"
 
 
 def _odd(odd: Odd) -> str:
@@ -209,13 +235,13 @@ def _odd(odd: Odd) -> str:
 
 
 def _refusal(play: Play, zone: ZoneInfo) -> str:
-    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.job_id or '–'}  {_reason(play.reason)}"
+    return f"  {play.station}  {_ended(play, zone)}  {play.job_id or '–'}  {_reason(play.reason)}"
 
 
 def _rule(play: Play, zone: ZoneInfo) -> str:
     why = f", lý do: {_reason(play.reason)}" if play.reason not in (None, *ENDS_ITSELF) else ""
     effect = became(play.detail, play.outcome)
-    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {of_record(play.detail)}: {effect}{why}"
+    return f"  {play.station}  {_ended(play, zone)}  {of_record(play.detail)}: {effect}{why}"
 
 
 def _title(play: Play) -> str:

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import Relayed
 from edge_agent.core.reasons import Reason
-from edge_agent.core.records import told
+from edge_agent.core.records import FRESHNESS_UNPROVEN, told
 from edge_agent.core.units import DAY_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import Kept
 from edge_agent.headend.listening import LogBatch
@@ -412,6 +413,30 @@ def test_what_a_card_that_was_put_back_sends_again_sounded_once(tmp_path: Path) 
     after = collect(tmp_path, Wanted(HANOI))
     assert after.plays == before.plays
     assert after.odd == (Odd("tram-01", Why.COPIED, 2, "of-the-copy", 2, "tram-01"),)
+
+
+def test_what_nobody_could_date_is_told_of_the_day_before_whose_end_it_came(tmp_path: Path) -> None:
+    """Without a time a warning was planned, began and ended when the clock that is not set said: years ago."""
+    unset = {"ended": UtcMs(7_000), "clock": ClockSource.UNSET}
+    flood = replace(RECORD, job_id="job-flood", planned=UtcMs(2_000), started=UtcMs(4_000), **unset)
+    flood = replace(flood, cls=JobClass.EMERGENCY, detail=FRESHNESS_UNPROVEN)
+    missed = replace(CUT, job_id="job-missed", **unset)  # when that was to sound its order has said
+    keep(tmp_path, RECORD, flood, replace(REFUSED, **unset), missed, QUIET)
+    that_day = collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 6), last=date(2026, 10, 6)))
+    assert [play.job_id for play in that_day.plays] == ["job-1", "job-bad", "job-flood"]
+    table = as_table(that_day, HANOI)
+    assert "  trước 06/10/2026 05h31:01  không rõ giờ " in table
+    assert "tram-01  trước 06/10/2026 05h31:01  job-bad" in table
+    whole = as_table(collect(tmp_path, Wanted(HANOI)), HANOI)
+    assert "08/10/2026 05h30" in whole
+    assert "1970" not in whole
+
+
+def test_a_warning_that_began_without_a_time_and_ended_with_one_is_told_by_that(tmp_path: Path) -> None:
+    keep(tmp_path, replace(RECORD, planned=UtcMs(2_000), detail=FRESHNESS_UNPROVEN))
+    wanted = collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 6)))
+    assert [play.job_id for play in wanted.plays] == ["job-1"]
+    assert "  trước 06/10/2026 05h31:01  06/10/2026 05h30  " in as_table(wanted, HANOI)
 
 
 def test_a_title_cannot_turn_round_what_stands_behind_it_on_a_screen(tmp_path: Path) -> None:
