@@ -93,11 +93,14 @@ class Play:
         return any(zone.reason not in (None, Reason.NOT_HEARD) for zone in self.zones)
 
     @property
-    def at(self) -> UtcMs:
-        """The instant it is counted at: when it was planned, else when it was settled, or before when it was."""
+    def at(self) -> UtcMs | None:
+        """The instant it is counted at: when it was planned, else when it was settled, or before when it was.
+
+        None: nobody knows.
+        """
         if self.planned is not None and not self.came_undated:
             return self.planned
-        return self.ended if self.dated or self.settled_by is None else self.settled_by
+        return self.ended if self.dated else self.settled_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def read_play(record: StoredRecord) -> Play:
         corrects=body.text("corrects", free_text(64), default=""),
         relayed=_relayed(body),
         underruns=body.integer("underruns", 0, INTEGER_MAX, default=0),
-        clock=body.text("clock", free_text(40), default=""),
+        clock=body.text("clock", TEXT, default=""),
     )
 
 

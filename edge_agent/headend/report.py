@@ -118,7 +118,7 @@ def collect(directory: Path, wanted: Wanted) -> Reported:
         )
     read = [_read(file) for file in files]
     plays = [play for one in read for play in one.plays if _is_wanted(play, wanted)]
-    plays.sort(key=lambda play: (play.at, play.station, play.job_id))
+    plays.sort(key=lambda play: (play.ended if play.at is None else play.at, play.station, play.job_id))
     return Reported(tuple(plays), tuple(odd for one in read for odd in one.odd))
 
 
@@ -198,6 +198,8 @@ def _note(odd: dict[Why, Odd], one: Odd) -> None:
 
 
 def _is_wanted(play: Play, wanted: Wanted) -> bool:
+    if play.at is None:
+        return True  # of whichever day it is, somebody looks for it
     day = local(play.at, wanted.zone).date()
     return (wanted.first is None or wanted.first <= day) and (wanted.last is None or day <= wanted.last)
 
@@ -214,7 +216,7 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
 
 
 def _planned(play: Play, zone: ZoneInfo) -> str:
-    return f"trước {day_and_hour(play.at, zone)}" if play.came_undated else day_and_hour(play.planned, zone)
+    return _before(play, zone) if play.came_undated else day_and_hour(play.planned, zone)
 
 
 def _started(play: Play, zone: ZoneInfo) -> str:
@@ -222,7 +224,11 @@ def _started(play: Play, zone: ZoneInfo) -> str:
 
 
 def _ended(play: Play, zone: ZoneInfo) -> str:
-    return day_and_hour(play.ended, zone) if play.dated else f"trước {day_and_hour(play.at, zone)}"
+    return day_and_hour(play.ended, zone) if play.dated else _before(play, zone)
+
+
+def _before(play: Play, zone: ZoneInfo) -> str:
+    return UNDATED if play.at is None else f"trước {day_and_hour(play.at, zone)}"
 
 
 def _chain(play: Play, zone: ZoneInfo) -> str:

@@ -432,6 +432,14 @@ def test_what_nobody_could_date_is_told_of_the_day_before_whose_end_it_came(tmp_
     assert "1970" not in whole
 
 
+def test_what_nobody_could_date_and_nothing_has_followed_is_in_every_report(tmp_path: Path) -> None:
+    unset = {"ended": UtcMs(7_000), "clock": ClockSource.UNSET}
+    keep(tmp_path, RECORD, replace(REFUSED, **unset))
+    wanted = collect(tmp_path, Wanted(HANOI, first=date(2026, 11, 1)))
+    assert [play.job_id for play in wanted.plays] == ["job-bad"]
+    assert "tram-01  không rõ giờ  job-bad" in as_table(wanted, HANOI)
+
+
 def test_a_warning_that_began_without_a_time_and_ended_with_one_is_told_by_that(tmp_path: Path) -> None:
     keep(tmp_path, replace(RECORD, planned=UtcMs(2_000), detail=FRESHNESS_UNPROVEN))
     wanted = collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 6)))
