@@ -36,6 +36,8 @@ class ClockSource(StrEnum):
 
 
 TIMETABLE_SOURCES = frozenset({ClockSource.RTC, ClockSource.HOLDOVER, ClockSource.SIGNED, ClockSource.NTP})
+DATELESS = frozenset({ClockSource.UNSET, ClockSource.FLOOR})
+"""By these nobody can say when something was: their error bounds nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.as_run import Evidence, RecordKind
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import DATELESS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
@@ -75,7 +75,7 @@ class Play:
     @property
     def dated(self) -> bool:
         """Whether the instants of its beginning and its end are some."""
-        return self.clock not in (ClockSource.UNSET, ClockSource.FLOOR)
+        return self.clock not in DATELESS
 
     @property
     def came_undated(self) -> bool:

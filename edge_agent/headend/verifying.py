@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.as_run import RecordKind
+from edge_agent.core.clock_trust import DATELESS
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.headend.logbook import line_of
@@ -389,11 +390,12 @@ def _proven(epoch: str, chain: _Chain, pins: Sequence[_Pin], words: Sequence[Wor
 
 
 def _signed_at(epoch: str, signed: int, words: Sequence[Word]) -> UtcMs | None:
-    """By the station's own clock, as it was then."""
+    """By the station's own clock, as it was then; None where that was not set."""
     for word in words:
         if isinstance(word, LogBatch) and (word.epoch, word.records[-1].seq) == (epoch, signed):
-            ended = parse(word.records[-1].body).get("ended")
-            return UtcMs(ended) if isinstance(ended, int) else None
+            body = parse(word.records[-1].body)
+            ended, dated = body.get("ended"), str(body.get("clock")) not in DATELESS  # who has the key writes anything
+            return UtcMs(ended) if isinstance(ended, int) and dated else None
         if isinstance(word, HelloMsg) and (word.log.epoch, word.log.seq) == (epoch, signed):
-            return word.clock.utc
+            return None if word.clock.source in DATELESS else word.clock.utc
     return None

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.units import UtcMs
 from edge_agent.headend import verifying
 from edge_agent.headend.logbook import line_of
 from edge_agent.headend.proof import believe
@@ -252,6 +254,13 @@ def test_a_hello_that_was_kept_tells_when_its_records_were_there(ward: Ward) -> 
     assert (chain_.signed, chain_.signed_at) == (1, 1_791_239_400_000)
     nothing = ward.station.hello(0)[1]
     assert ward.verify(files, nothing).chains[0].signed == 0
+
+
+def test_nobody_is_told_when_a_station_has_signed_whose_clock_was_not_set(ward: Ward) -> None:
+    ward.station.play(replace(SMALL, clock=ClockSource.UNSET, ended=UtcMs(7_000)))
+    ward.take(ward.station.log())
+    (chain_,) = ward.verify().chains
+    assert (chain_.signed, chain_.signed_at) == (1, None)
 
 
 @pytest.mark.parametrize(
