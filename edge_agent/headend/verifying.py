@@ -24,6 +24,7 @@ from edge_agent.sync.reports import HelloMsg
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING
 from edge_agent.trust.strict_json import WireError, parse
+from edge_agent.trust.timetable import read_instant
 
 _AFTER = re.compile(
     r"(?:rotten seq=\d{1,16} to=\d{1,16} )?after epoch=(\S{1,64}) seq=([1-9][0-9]{0,15}) hash=([0-9a-f]{64})"
@@ -393,9 +394,15 @@ def _signed_at(epoch: str, signed: int, words: Sequence[Word]) -> UtcMs | None:
     """By the station's own clock, as it was then; None where that was not set."""
     for word in words:
         if isinstance(word, LogBatch) and (word.epoch, word.records[-1].seq) == (epoch, signed):
-            body = parse(word.records[-1].body)
-            ended, dated = body.get("ended"), str(body.get("clock")) not in DATELESS  # who has the key writes anything
-            return UtcMs(ended) if isinstance(ended, int) and dated else None
+            return _ended(Fields(parse(word.records[-1].body)))
         if isinstance(word, HelloMsg) and (word.log.epoch, word.log.seq) == (epoch, signed):
             return None if word.clock.source in DATELESS else word.clock.utc
     return None
+
+
+def _ended(body: Fields) -> UtcMs | None:
+    """Who has the station's key may have written anything there."""
+    try:
+        return None if str(body.value("clock")) in DATELESS else read_instant(body, "ended")
+    except WireError:
+        return None

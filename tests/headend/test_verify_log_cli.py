@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.units import StationId
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.cli import main
 from edge_agent.headend.enrolment import write_stations
 from edge_agent.trust.keys import Ed25519Signer, new_signer
@@ -62,6 +62,20 @@ def test_what_a_server_says_it_never_had_is_told_though_the_rest_is_whole(
     ward.play(1, "tram-02")
     run(ward, "--station", "tram-02")
     assert "/ without " not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ended", [2**53 - 1, -1])
+def test_an_end_beyond_all_calendars_hides_no_other_log(
+    ward: Ward, capsys: pytest.CaptureFixture[str], ended: int
+) -> None:
+    """Who has stolen one station's key may write it, and have the headend keep it."""
+    ward.station.play(replace(SMALL, ended=UtcMs(ended)))
+    ward.take(ward.station.log())
+    ward.play(2, "tram-02")
+    assert run(ward) == 0
+    told = capsys.readouterr().out
+    assert "records 1–1 (1); trạm đã ký đến số / signed to 1;" in told
+    assert "tram-02: NHẬT KÝ PHÁT NGUYÊN VẸN" in told
 
 
 def test_the_command_names_line_record_and_remedy(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
