@@ -34,10 +34,11 @@ WALL_SHARE = 2
 FORMATS = "mp3,aac,mov,flac,ogg,wav"
 CODECS = "mp3float,mp3,aac,flac,vorbis,opus,pcm_s16le"
 # Neither playlists (hls, concat) nor anything that draws: a cover picture stays undecoded.
+LET_IN = ("-format_whitelist", FORMATS, "-codec_whitelist", CODECS)
 MP4_MARK = b"ftyp"
 MP4_MARK_AT = 4
 
-_NOT_LET_IN = re.compile(r"\[([\w,]+) @ \w+\] (?:Format|Codec \(\w+\)) not on whitelist")
+NOT_LET_IN = re.compile(r"\[([\w,]+) @ \w+\] (?:Format|Codec \(\w+\)) not on whitelist")
 
 
 class Sink(Protocol):
@@ -100,7 +101,7 @@ def _protocol(head: bytes) -> str:
 def _command(program: str, protocol: str, rate: int, filters: str) -> tuple[str, ...]:
     return (
         *(program, *QUIET),
-        *("-protocol_whitelist", protocol, "-format_whitelist", FORMATS, "-codec_whitelist", CODECS),
+        *("-protocol_whitelist", protocol, *LET_IN),
         *("-i", f"{protocol}:", "-map", "0:a:0", "-map_metadata", "-1", *(("-af", filters) if filters else ())),
         *("-ac", "1", "-ar", str(rate)),
         *("-f", "s16le", "pipe:1"),
@@ -109,7 +110,7 @@ def _command(program: str, protocol: str, rate: int, filters: str) -> tuple[str,
 
 def last_words(ended: Ended) -> str:
     """What a decoder that ended unwell had to say."""
-    refused = _NOT_LET_IN.search(ended.complaint)
+    refused = NOT_LET_IN.search(ended.complaint)
     said = ended.complaint or f"decoder ended with status {ended.status}"
     return f"{refused[1]} is not let in" if refused else said
 

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_agent.audio.decoder import LET_IN, NOT_LET_IN
 from edge_agent.audio.joined import another_begins
 from edge_agent.core.programme import unlike
 from edge_agent.core.reasons import Reason, explain
@@ -82,15 +83,18 @@ def _confirmed(path: Path, given_ms: int) -> int:
 
 
 def measured_ms(path: Path) -> int:
-    """How long the file sounds, by decoding it: the headers of an MP3 are often wrong. Raises AudioError."""
+    """How long the file sounds, by decoding it: the headers of an MP3 are often wrong. Raises AudioError.
+
+    Of what stations let in, and no more: an ffmpeg reads much that they refuse when it is due.
+    """
     program = shutil.which("ffmpeg")
     if program is None:
         raise NotMeasuredError(
             "chưa cài ffmpeg: apt install ffmpeg, hoặc ghi duration_s / ffmpeg is not installed: apt install ffmpeg, "
             "or give duration_s in the draft"
         )
-    command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file", "-i", f"file:{path.resolve()}"]
-    command += ["-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-"]
+    command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file", *LET_IN]
+    command += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=DECODE_S_MAX, check=False)
     except subprocess.TimeoutExpired as error:
@@ -100,13 +104,17 @@ def measured_ms(path: Path) -> int:
         ) from error
     found = PROGRESS.findall(done.stdout)
     if done.returncode != 0 or not found or int(found[-1]) == 0:
-        raise AudioError(
-            f"{path}: không phải âm thanh ffmpeg đọc được / is no audio that ffmpeg can decode: "
-            f"{_last_line(done.stderr)}"
-        )
+        raise AudioError(f"{path}: {_why_not(done.stderr)}")
     return -(-int(found[-1]) // 1_000)
 
 
-def _last_line(stderr: bytes) -> str:
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else "no reason given"
+def _why_not(stderr: bytes) -> str:
+    complaint = stderr.decode(errors="replace").strip()
+    refused = NOT_LET_IN.search(complaint)
+    if refused is not None:
+        return (
+            f"trạm không đọc được {refused[1]}, lưu lại thành MP3 hoặc WAV 16 bit / stations do not read "
+            f"{refused[1]}: save it as MP3, or as WAV of 16 bits"
+        )
+    last = (complaint.splitlines() or ["no reason given"])[-1][:200]
+    return f"không phải âm thanh ffmpeg đọc được / is no audio that ffmpeg can decode: {last}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import wave
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_two_recordings_in_one_file_are_refused_before_anybody_signs_them(tmp_pa
         AudioError, match=rf"\[audio_unreadable\]: another recording \(WAV\) begins at byte {len(whole)}"
     ):
         facts_of(tmp_path / "tin.wav")
+
+
+@pytest.mark.parametrize("given_ms", [None, 1_000])
+def test_what_no_station_decodes_is_refused_before_anybody_signs_it(tmp_path: Path, given_ms: int | None) -> None:
+    """A recorder's 24 bits, a format that is not let in: this machine's ffmpeg reads both, a station's neither."""
+    with wave.open(str(tmp_path / "tin.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(3)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0\0" * 8000)
+    with pytest.raises(AudioError, match=r"tin\.wav: .* stations do not read pcm_s24le: save it as MP3, or as WAV"):
+        facts_of(tmp_path / "tin.wav", given_ms)
+    (tmp_path / "tin.au").write_bytes(struct.pack(">4s5I", b".snd", 24, 16_000, 3, 8_000, 1) + b"\0\0" * 8_000)
+    with pytest.raises(AudioError, match=r"tin\.au: .* stations do not read au: "):
+        facts_of(tmp_path / "tin.au", given_ms)
 
 
 def test_a_given_length_makes_no_sound_of_what_is_none(tmp_path: Path) -> None:
