@@ -9,6 +9,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +41,18 @@ class AudioFacts:
     length_bytes: int
     duration_ms: int
     codec: str
+
+
+def on_disk(path: Path) -> Path:
+    """The file of that name, also where the disk has its marks apart, as a Mac writes them: both look alike."""
+    if path == path.parent:
+        return path
+    folder = on_disk(path.parent)
+    try:
+        alike = [one.name for one in folder.iterdir() if unicodedata.normalize("NFC", one.name) == path.name]
+    except OSError:
+        alike = []  # told where the file is read
+    return folder / (alike[0] if alike and path.name not in alike else path.name)
 
 
 def facts_of(path: Path, duration_ms: int | None = None) -> AudioFacts:

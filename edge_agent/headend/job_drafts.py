@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
-from edge_agent.headend.audio_facts import AudioError, AudioFacts
+from edge_agent.headend.audio_facts import AudioError, AudioFacts, on_disk
 from edge_agent.headend.draft_times import end_of, when_payload
 from edge_agent.headend.drafting import HEADING, Decimal, Surroundings, as_json, begin, copied, heading, validity
 from edge_agent.spoken.reading import is_vietnamese, read
@@ -141,12 +141,13 @@ def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:
 
 
 def _found(fields: Fields, around: Surroundings) -> JsonObject:
-    path = around.base / fields.text(
+    named = fields.text(
         "file",
         form(
             r"[^\0]{1,500}", "đường dẫn tệp âm thanh, tính từ bản nháp / the path of an audio file, seen from the draft"
         ),
     )
+    path = on_disk(around.base / named)
     try:
         facts = around.find_audio(path, _duration_ms(fields) if "duration_s" in fields else None)
         urls = as_json(fields.value("urls")) if "urls" in fields else _published(fields, path, facts, around)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable
 from datetime import date, time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -138,6 +140,19 @@ def test_audio_is_measured_published_and_described(world: World) -> None:
         urls=(f"https://content.example/clip/{DIGEST}",),
     )
     assert world.published == [Path("/drafts/ban-tin.mp3")]
+
+
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_file_whose_name_has_its_marks_apart_is_found_as_it_is_read(
+    world: World, tmp_path: Path, written: Literal["NFC", "NFD"]
+) -> None:
+    """As a Mac names it. It looks like the other one, and nobody could have told why it was not found."""
+    apart = tmp_path / unicodedata.normalize("NFD", "phường") / unicodedata.normalize("NFD", "bản tin.mp3")
+    apart.parent.mkdir()
+    apart.touch()
+    name = unicodedata.normalize(written, f"{tmp_path}/phường/bản tin.mp3")
+    world.finish(BULLETIN, items=[{"title": "Tin", "file": name}])
+    assert world.published == [apart]
 
 
 def test_a_live_source_and_what_stands_in_for_it(world: World) -> None:
