@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from edge_agent.headend.draft_times import WHEN, instant_in, when_payload
 from edge_agent.headend.drafting import HEADING, Surroundings, begin, copied, has_length, heading, length, validity
+from edge_agent.headend.rule_words import BY_ZONE
 from edge_agent.trust.commands import ALL_STOP_S_MAX, AMPLIFIER_S_MAX, LOCK_S_MAX, PAUSE_S_MAX, What
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX
@@ -31,6 +32,10 @@ COPIED = {
     What.ASK: ("day",),
 }
 OWN = {What.CANCEL: ("timezone", "until"), What.CHOOSE: ("when",)}
+WHOLE_STATION = (
+    'bỏ đi: lệnh này là của cả trạm; im một cụm thì type = "window", kind = "silence" / remove it: this is for whole '
+    'stations; to silence one zone: type = "window", kind = "silence"'
+)
 PAYLOAD_TO_DRAFT = {"do.what": "do", "do.": "", "when.utc": "when.at"}
 
 
@@ -39,6 +44,8 @@ def command_payload(fields: Fields, around: Surroundings) -> JsonObject:
     what = _what(fields)
     lengths = ("for_minutes", "for_s") if what in LONGEST_S else ()
     fields.only("order_id", "do", *HEADING, *COPIED.get(what, ()), *OWN.get(what, ()), *lengths)
+    if fields.values.get("zones") and what not in BY_ZONE:
+        raise fields.wrong("zones", WHOLE_STATION)  # no station heeds them: it would be cancelled in all
     start = begin(fields, around.now)
     do: JsonObject = {"what": what.value, **copied(fields, *COPIED.get(what, ()))}
     if what in LONGEST_S:

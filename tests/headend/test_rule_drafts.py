@@ -252,6 +252,8 @@ def test_a_slip_is_named_as_the_draft_has_it(
             "is over",
         ),
         ("ask", {"day": "today"}, "day", "2026-10-01"),
+        ("cancel", {"target": "x", "zones": ["c1"]}, "zones", "for whole stations"),
+        ("all-stop", {"for_s": 9, "zones": ["c1"]}, "zones", "for whole stations"),
     ],
 )
 def test_a_slip_in_a_command_is_named(world: World, do: str, more: dict[str, object], field: str, remedy: str) -> None:
