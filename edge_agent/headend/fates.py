@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Command, Lock, Pause, RuleOrder, Window
 from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.schedule import next_of_rule, sounds_once
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play
-from edge_agent.headend.words import PHASES, day_and_hour, reason_explained
+from edge_agent.headend.words import PHASES, day_and_hour, reason_explained, seconds
 from edge_agent.sync.reports import AnswerMsg
 
 TOLD_MAX = 3
@@ -41,11 +42,14 @@ def fate(answer: AnswerMsg | None, plays: Sequence[Play], target: Given | None, 
 
 
 def _last(sounded: Sequence[Play], zone: ZoneInfo) -> str:
-    """đã phát xong lúc 06/10/2026 05h31."""
+    """đã phát xong lúc 06/10/2026 05h31. What was heard of one that has not succeeded may have to be put right."""
     if not sounded:
         return ""
     last = max(sounded, key=lambda play: play.ended)
-    return f"{PHASES[last.outcome]} lúc {day_and_hour(last.ended, zone)}"
+    ended = f"{PHASES[last.outcome]} lúc {day_and_hour(last.ended, zone)}"
+    if last.outcome is Phase.SUCCEEDED or last.played_ms == 0:
+        return ended
+    return f"{ended} (đã phát {'không rõ bao lâu' if last.played_ms is None else f'{seconds(last.played_ms)} giây'})"
 
 
 def _may_still(target: Given | None, now: UtcMs, zone: ZoneInfo) -> str:

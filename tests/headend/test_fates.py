@@ -63,6 +63,15 @@ def test_one_that_was_cut_by_the_cancel_says_so() -> None:
     assert told(CANCELLED, ONCE, cut).startswith("đã hủy lệnh phát lúc 06/10/2026 05h29")
 
 
+@pytest.mark.parametrize(("ms", "heard"), [(30_000, "đã phát 30,0 giây"), (None, "đã phát không rõ bao lâu"), (0, "")])
+def test_what_was_heard_of_one_that_failed_is_told(ms: int | None, heard: str) -> None:
+    """ "không phát được" alone says that nobody has heard it, and that nothing need be put right."""
+    failed = play(outcome=Phase.FAILED, reason=Reason.DEVICE_FAILED, ended=NOW, played_ms=ms)
+    so_far = f" ({heard})" if heard else ""
+    line = f"không phát được lúc 06/10/2026 05h29{so_far}, không còn gì để hủy / nothing is left to cancel"
+    assert told(CANCELLED, ONCE, failed) == line
+
+
 def test_a_refusal_by_a_name_that_only_a_newer_station_knows_is_told_as_it_is() -> None:
     key = new_signer()
     stations = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", key.public)}
