@@ -41,9 +41,9 @@ class ZonePlay:
 class Play:
     """One record: an occurrence, an order refused on arrival, or a rule and its effect (``kind``).
 
-    ``detail`` is what a rule says; ``under`` the exception by which it sounded; ``rehearsal`` counts apart. By a
-    ``clock`` that was not set its instants say nothing; ``settled_by`` is then when the next record was settled that
-    somebody could date.
+    ``detail`` is what a rule says, or what must be known of a warning beside its outcome; ``under`` the exception by
+    which it sounded; ``rehearsal`` counts apart. By a ``clock`` that was not set its instants say nothing;
+    ``settled_by`` is then when the next record was settled that somebody could date.
     """
 
     station: str

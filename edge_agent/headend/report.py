@@ -28,6 +28,7 @@ from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.words import (
     EVIDENCE,
     PHASES,
+    beside,
     day_and_hour,
     local,
     number,
@@ -212,7 +213,8 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
         reason = _reason(one.reason or play.reason)
         under = f"trường hợp đặc biệt {play.under}" if play.under else ""
         times = (seconds(play.planned_ms), seconds(one.played_ms))
-        yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, under))))
+        also = [words for _, words in beside(play.detail)] if number_ == 0 else []
+        yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, *also, under))))
 
 
 def _planned(play: Play, zone: ZoneInfo) -> str:

@@ -35,6 +35,7 @@ from edge_agent.headend.words import (
     STRANGE_REFUSED,
     VERDICTS,
     WHYS,
+    beside,
     in_words,
     local,
     number,
@@ -250,17 +251,21 @@ def _rule(play: Play) -> str:
 
 def _play(play: Play) -> str:
     title = play.titles[0] if play.titles else play.job_id
-    zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây{_unheard(zone)}" for zone in play.zones)
+    zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây{_in_zone(zone, play)}" for zone in play.zones)
     length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
     broken = f"; TIẾNG BỊ NGẮT QUÃNG {play.underruns} lần" if play.underruns else ""
     seen = f"xác nhận: {EVIDENCE[play.evidence]}"
     rehearsal = "DIỄN TẬP " if play.rehearsal else ""
     told = f"{rehearsal}{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
-    return f"{told}; {length}{f' ({zones})' if zones else ''}{broken}; {seen}"
+    also = "".join(f"; {words.upper()} [{code}]" for code, words in beside(play.detail))
+    return f"{told}; {length}{f' ({zones})' if zones else ''}{also}{broken}; {seen}"
 
 
-def _unheard(zone: ZonePlay) -> str:
-    return f", {reason_words(Reason.NOT_HEARD).upper()} [not_heard]" if zone.reason is Reason.NOT_HEARD else ""
+def _in_zone(zone: ZonePlay, play: Play) -> str:
+    """What holds of this zone alone: one may be silent while the programme has succeeded."""
+    if zone.reason is Reason.NOT_HEARD:
+        return f", {reason_words(Reason.NOT_HEARD).upper()} [not_heard]"
+    return "" if zone.reason is play.reason else _because(zone.reason)
 
 
 def _because(reason: Reason | None) -> str:

@@ -13,7 +13,7 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_VI, Reason, explain
-from edge_agent.core.records import ROTTEN
+from edge_agent.core.records import CUT_SHORT, FRESHNESS_UNPROVEN, PART_LEFT_OUT, ROTTEN
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.listening import Doubt
 from edge_agent.sync.reports import Why
@@ -47,6 +47,12 @@ EVIDENCE = {
     Evidence.SAMPLES_OUT: "đã ra tiếng",
     Evidence.HEARD: "đã đo được",
 }
+BESIDE = {
+    FRESHNESS_UNPROVEN: "trạm không biết giờ, tin có thể đã cũ",
+    CUT_SHORT: WORDS_VI[Reason.AUDIO_TOO_SHORT],
+    PART_LEFT_OUT: "phát thiếu, có bản tin không tải kịp",
+}
+"""What a play's ``detail`` says of a warning beside its outcome: "đã phát xong" alone would say that all was heard."""
 WHYS = {
     Why.BIRTH: "bắt đầu kết nối",
     Why.CHANGE: "trạng thái thay đổi",
@@ -91,6 +97,11 @@ DOUBTS = {
 def why_a_chain(detail: str) -> str:
     """Why a station's log goes on under another name, by its record of kind ``chain``."""
     return CARD_ROTS if detail.startswith(ROTTEN) else CARD_FORGOT
+
+
+def beside(detail: str) -> list[tuple[str, str]]:
+    """Each word of a play's ``detail`` that is known here, with what it means."""
+    return [(word, BESIDE[word]) for word in detail.split() if word in BESIDE]
 
 
 def in_words(told: Mapping[E, str], said: E) -> str:

@@ -131,6 +131,14 @@ def test_a_zone_that_was_played_and_not_heard_is_told_and_counted(tmp_path: Path
     assert (told["totals"]["succeeded"], told["totals"]["not_heard"]) == (1, 1)
 
 
+def test_a_warning_that_was_not_heard_whole_says_so_although_it_has_succeeded(tmp_path: Path) -> None:
+    """Its record alone knows: the lengths say nothing of a part that was left out."""
+    warning = replace(RECORD, cls=JobClass.EMERGENCY, zones=RECORD.zones[:1], detail="audio_too_short part_left_out")
+    table = as_table(collect(keep(tmp_path, warning), Wanted(HANOI)), HANOI).splitlines()
+    told = "tệp âm thanh ngắn hơn thời lượng đã ký; phát thiếu, có bản tin không tải kịp"
+    assert table[2].endswith(f"  {told}")
+
+
 def test_a_zone_that_stays_silent_while_another_has_the_programme_is_counted(tmp_path: Path) -> None:
     """A cluster whose relay is dead all year must not vanish in a hundred per cent."""
     dead = replace(RECORD.zones[1], evidence=Evidence.ACCEPTED, played_ms=0, reason=Reason.RELAY_FAILED)

@@ -140,7 +140,7 @@ CASES: list[tuple[Shown | Hushed, str]] = [
     (
         kept({}),
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
-        "(c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
+        "(c1 61,0 giây, c2 40,5 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); xác nhận: đã ra tiếng",
     ),
     (
         said(STATION.state(replace(STATE, zones=(replace(STATE.zones[0], heard=False, level_db=-58),), next=()))),
@@ -158,9 +158,17 @@ CASES: list[tuple[Shown | Hushed, str]] = [
         "(c1 61,0 giây, c2 40,5 giây, ĐÃ PHÁT NHƯNG KHÔNG ĐO ĐƯỢC TIẾNG TẠI LOA [not_heard]); xác nhận: đã ra tiếng",
     ),
     (
+        kept({"detail": "freshness_unproven audio_too_short part_left_out newer"}),
+        "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
+        "(c1 61,0 giây, c2 40,5 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); TRẠM KHÔNG BIẾT GIỜ, TIN CÓ "
+        "THỂ ĐÃ CŨ [freshness_unproven]; TỆP ÂM THANH NGẮN HƠN THỜI LƯỢNG ĐÃ KÝ [audio_too_short]; PHÁT THIẾU, CÓ "
+        "BẢN TIN KHÔNG TẢI KỊP [part_left_out]; xác nhận: đã ra tiếng",
+    ),
+    (
         kept({"underruns": 2}),
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
-        "(c1 61,0 giây, c2 40,5 giây); TIẾNG BỊ NGẮT QUÃNG 2 lần; xác nhận: đã ra tiếng",
+        "(c1 61,0 giây, c2 40,5 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); TIẾNG BỊ NGẮT QUÃNG 2 lần; "
+        "xác nhận: đã ra tiếng",
     ),
     (
         rule("lock zones=c1 for_ms=7200000"),
@@ -175,7 +183,7 @@ CASES: list[tuple[Shown | Hushed, str]] = [
     (
         kept({"rehearsal": True}),
         "05:30:05 tram-01: nhật ký phát số 1: DIỄN TẬP Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 "
-        "giây (c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
+        "giây (c1 61,0 giây, c2 40,5 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); xác nhận: đã ra tiếng",
     ),
     (Kept(StationId("tram-01"), "epoch-1", ()), "05:30:05 tram-01: nhật ký phát đã có, xác nhận lại [known]"),
     (
