@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_agent.core.job import Job
 from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
@@ -75,10 +76,11 @@ class Outbox:
         """The order of that id, None where it was not published from here, or is long over."""
         return _read(self._lies_at(order_id, now)) if NAME.pattern.fullmatch(order_id) else None
 
-    def lists(self, job_id: str, now: UtcMs) -> bool:
-        """Whether a timetable that was published from here has an entry of that id."""
-        orders = map(read_order, self._all(now))
-        return any(job_id == job.job_id for order in orders if isinstance(order, Timetable) for job in order.jobs)
+    def entry(self, job_id: str, now: UtcMs) -> Job | None:
+        """The entry of that id in the newest timetable published from here that lists it."""
+        orders = [order for order in map(read_order, self._all(now)) if isinstance(order, Timetable)]
+        orders.sort(key=lambda order: order.heading.serial, reverse=True)
+        return next((job for order in orders for job in order.jobs if job.job_id == job_id), None)
 
     def envelopes(self, now: UtcMs) -> list[bytes]:
         """Everything that is kept, while nothing is put aside or brought back: that would be in neither place."""

@@ -127,5 +127,5 @@ def test_a_cancel_is_not_kept_from_going_out_by_books_that_cannot_be_written(tmp
     (tmp_path / "orders.lock").mkdir()
     outbox = Outbox(tmp_path / "orders")
     assert outbox.find("job-1", UtcMs(NOON)) is None
-    assert not outbox.lists("job-1", UtcMs(NOON))
+    assert outbox.entry("job-1", UtcMs(NOON)) is None
     outbox.check(signed_job(), UtcMs(NOON))

@@ -228,6 +228,21 @@ def test_a_cancel_of_what_was_never_published_here_says_that_its_id_may_be_wrong
 
 
 @pytest.mark.host
+def test_who_cancels_an_entry_of_a_timetable_is_told_when_it_may_still_be_heard(desk: Desk) -> None:
+    """It has no envelope of its own, so that --job-envelope was no remedy."""
+    timetable, day = desk.ward.parent / "lich.toml", date.today() + timedelta(days=2)
+    timetable.write_text(ENTRIES.format(day=day))
+    assert sign(desk.ward, "--draft", str(timetable), "--key", "ward-routine") == 0
+    envelope = desk.ward.parent / "order.json"
+    order = read_order(envelope.read_bytes())
+    assert isinstance(order, Timetable)
+    assert main(["publish", "--dir", str(desk.ward), "--envelope", str(envelope), "--broker", desk._broker]) == 0
+    desk.client.next()
+    told = desk.order("cancel", order.jobs[0].job_id, wait_s=1, verdict=None)
+    assert told[-1] == f"tram-01: CHƯA TRẢ LỜI: vẫn có thể phát lúc {day:%d/%m/%Y} 05h30 / may still play then"
+
+
+@pytest.mark.host
 def test_who_cancels_what_is_not_his_is_told_whose_it_is(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     envelope = desk.ward.parent / "order.json"
     draft = desk.ward.parent / "rule.toml"

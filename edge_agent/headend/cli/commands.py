@@ -97,7 +97,8 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     show_order(finished.order, args.timezone)
     warn(keyring, finished.order, envelope, args.timezone)
     _warn_of_owner(target, finished.order)
-    _warn_of_unknown(args, outbox, target, now)
+    what = target or _entry(args, outbox, now)
+    _warn_of_unknown(args, what)
     noting = unnoted()
     if why_not_noted(keyring, finished.order, envelope, args.timezone) is None:  # else `warn` has said so
         noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
@@ -105,7 +106,7 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     with sending(keyring, args.broker, envelope, now, noting, tell, hears=args.wait_s > 0) as sent:
         answers = sent.answers(args.wait_s)
     for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
-        print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), target)}")
+        print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), what)}")
     return 0 if sent.taken else 1
 
 
@@ -137,11 +138,15 @@ def _warn_of_owner(target: Given | None, cancel: Given) -> None:
         print(f"chú ý / note: lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it", file=sys.stderr)
 
 
-def _warn_of_unknown(args: argparse.Namespace, outbox: Outbox, target: Given | None, now: UtcMs) -> None:
+def _entry(args: argparse.Namespace, outbox: Outbox, now: UtcMs) -> Given | None:
+    """What is cancelled, where it is a timetable's entry: it has no envelope of its own."""
+    return outbox.entry(args.target, now) if hasattr(args, "job_envelope") else None
+
+
+def _warn_of_unknown(args: argparse.Namespace, what: Given | None) -> None:
     """A station says "cancelled" of a wrong id too, as the order may come later; and the right one would sound."""
-    if not hasattr(args, "job_envelope") or target is not None or outbox.lists(args.target, now):
-        return
-    print(f"chú ý / note: {args.target}: {UNKNOWN}", file=sys.stderr)
+    if hasattr(args, "job_envelope") and what is None:
+        print(f"chú ý / note: {args.target}: {UNKNOWN}", file=sys.stderr)
 
 
 def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None, *, means_all: bool) -> Draft:
