@@ -11,9 +11,11 @@ import pytest
 
 from demo.ward import AREA, STATION, Fitting, Ward
 from edge_agent.core.effects import Verdict
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli import main
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.week_replies import Replies
 
 AT = ["--dir", "{ward}", "--broker", "localhost:1"]
 REHEARSAL = {"class": "emergency", "event": "lu-quet", "rehearsal": True}
@@ -70,6 +72,23 @@ def test_a_failure_is_one_line_that_names_the_remedy(
     monkeypatch.setattr("edge_agent.headend.dispatch.PUBLISH_S", 0.1)
     assert main(["week", *filled(ward, *AT, *words)]) == status
     assert_one_line(capsys, told)
+
+
+def test_where_all_have_refused_nobody_is_told_that_they_did_not_answer(
+    ward: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the officer looks for a fault in the broker; why they refused stands above."""
+    Keyring(ward).enrol("tram-01", AREA)
+
+    def refuse(args: object, keyring: object, envelopes: object, replies: Replies) -> None:
+        replies.refusals |= {(StationId("tram-01"), day): Reason.OVER_LIMIT for day in replies.asked.values()}
+
+    monkeypatch.setattr("edge_agent.headend.cli.week._ask", refuse)
+    assert main(["week", *filled(ward, *AT, "--days", "1", "--html", "{new}")]) == 1
+    shown = capsys.readouterr()
+    assert "trạm loa từ chối trả lời / refused to answer: tram-01: vượt thẩm quyền" in shown.out
+    assert shown.err == "lỗi / error: trạm đã từ chối, lý do ở trên / refused, for the reasons above\n"
+    assert not (ward.parent / "new.toml").exists()
 
 
 @pytest.mark.parametrize(

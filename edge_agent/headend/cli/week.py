@@ -52,6 +52,11 @@ WAIT_S_MAX = COMMAND_VALIDITY_MS_MAX // SECOND_MS
 AHEAD_DAYS_MAX = TIMETABLE_VALIDITY_MS_MAX // DAY_MS
 # No order is for later.
 
+NOBODY = (
+    "không trạm nào trả lời trong {0} giây; `broker` có chạy, đúng phiên bản này? / no station told its plan within "
+    "{0} s: does `broker` run, of this version?"
+)
+REFUSED = "trạm đã từ chối, lý do ở trên / refused, for the reasons above"
 UNMET = (
     "chú ý / note: --names: {0}: {1} không có trong lịch (viết sai, hoặc không phát gì), còn {2} chưa có tên / {1} is "
     "not in the timetable (a slip, or nothing sounds there), and {2} has no name"
@@ -113,10 +118,7 @@ def _week(args: argparse.Namespace) -> int:
         print(UNMET.format(station, ", ".join(strange), ", ".join(unnamed)), file=sys.stderr)
     print(as_json(told) if args.json else as_table(told), end="")
     if not replies.plans:
-        raise CannotDo(
-            f"không trạm nào trả lời trong {args.wait_s} giây; `broker` có chạy, đúng phiên bản này? / no station told "
-            f"its plan within {args.wait_s} s: does `broker` run, of this version?"
-        )
+        raise CannotDo(REFUSED if replies.refusals else NOBODY.format(args.wait_s))
     if args.html is not None:
         write_file(args.html, as_page(told).encode(), "--html")
         print(f"đã ghi / written: {args.html}", file=sys.stderr)
