@@ -52,14 +52,22 @@ PREVIEW_MS_MAX = 60 * MINUTE_MS
 BLOCK_MS = 500
 _ZONE, _PLAY = ZoneId("preview"), PlayId("preview")
 _REMEDIES = {
-    Reason.AUDIO_ALTERED: "put the file back that was signed",
-    Reason.AUDIO_UNREADABLE: "save it as MP3, FLAC, Ogg, WAV or M4A; ffmpeg and bubblewrap must be installed",
-    Reason.AUDIO_SILENT: "nothing would be heard in the street: record it again, or take another file",
-    Reason.AUDIO_TOO_LONG: "a preview takes 60 minutes at most, and of an item what duration_s says",
-    Reason.AUDIO_TOO_SHORT: "sign it with the length that it has: leave duration_s out, and it is measured",
-    Reason.NO_VOICE: 'language = "vi" or "en", or a recording; espeak-ng and bubblewrap must be installed',
-    Reason.CACHE_FULL: "make room where temporary files lie (TMPDIR)",
+    Reason.AUDIO_ALTERED: "lấy lại đúng tệp đã ký / put the file back that was signed",
+    Reason.AUDIO_UNREADABLE: "lưu lại thành MP3, FLAC, Ogg, M4A hoặc WAV 16 bit; máy này cần ffmpeg và bubblewrap / "
+    "save it as MP3, FLAC, Ogg, M4A or WAV of 16 bits; ffmpeg and bubblewrap must be installed",
+    Reason.AUDIO_SILENT: "ngoài đường sẽ không nghe thấy gì: thu lại, hoặc chọn tệp khác / nothing would be heard in "
+    "the street: record it again, or take another file",
+    Reason.AUDIO_TOO_LONG: "nghe thử tối đa 60 phút, mỗi bản tin không dài hơn duration_s / a preview takes 60 minutes "
+    "at most, and of an item what duration_s says",
+    Reason.AUDIO_TOO_SHORT: "bỏ duration_s thì máy tự đo / leave duration_s out, and it is measured",
+    Reason.NO_VOICE: 'dùng language = "vi" hoặc "en", hoặc bản thu; máy này cần espeak-ng và bubblewrap / language = '
+    '"vi" or "en", or a recording; espeak-ng and bubblewrap must be installed',
+    Reason.CACHE_FULL: "dọn chỗ nơi để tệp tạm (TMPDIR) / make room where temporary files lie (TMPDIR)",
 }
+_NOT_HERE = (
+    "không có tệp này ở đây, chỉ thư mục bằng --content-dir: nơi `sign` đã đặt (DIR/content) / its file is not here; "
+    "name the folder by --content-dir: where `sign` has put it (DIR/content)"
+)
 
 
 class PreviewError(HeadendError):
@@ -131,8 +139,7 @@ class Studio:
             return self._stager.stage_text(item_key(item), item.language, item.text)
         path = self._original(item)
         if path is None or not path.exists():
-            where = "--content-dir: where `sign` has put it (DIR/content)"
-            raise PreviewError(f"{_place(job, item)}: no file {item.digest[:12]}… here; name the folder by {where}")
+            raise PreviewError(f"{_place(job, item)}: {item.digest[:12]}…: {_NOT_HERE}")
         self.files[item.digest] = path
         return self._stager.stage_clip(item.digest, path, item.duration_ms)
 
@@ -160,7 +167,7 @@ def sound_of(store: PcmStore, parts: tuple[Part, ...], rate: int) -> Iterator[by
             first += frames
             for report in desk.reports(first, 0, clock):
                 if isinstance(report, PlayEnded) and report.reason:
-                    raise PreviewError(f"{explain(report.reason)}: try again, {_REMEDIES[Reason.CACHE_FULL]}")
+                    raise PreviewError(f"{explain(report.reason)}; {_REMEDIES[Reason.CACHE_FULL]}")
     finally:
         pcm.close()
         _fill(pcm)
@@ -202,7 +209,7 @@ def _place(job: Job, item: StagedItem) -> str:
 
 
 def _as_refused(staged: ClipStaged, reason: Reason) -> ClipFailed:
-    return ClipFailed(staged.key, reason, again=False, detail=f"it sounds for {staged.duration_ms / SECOND_MS:.1f} s")
+    return ClipFailed(staged.key, reason, again=False, detail=f"{staged.duration_ms / SECOND_MS:.1f} s")
 
 
 def _why(failed: ClipFailed) -> str:

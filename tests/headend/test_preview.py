@@ -144,7 +144,10 @@ def test_a_broken_file_has_the_reason_that_a_station_would_give(tmp_path: Path) 
     with pytest.raises(DraftError) as caught:
         job_in(studio(tmp_path), tmp_path, HEAD + items('file = "a.pcm"', 'file = "b.pcm"'))
     assert caught.value.field == "items[1].file"
-    assert "[audio_unreadable]: Invalid data found; save it as MP3" in caught.value.remedy
+    assert (
+        "[audio_unreadable]: Invalid data found; lưu lại thành MP3, FLAC, Ogg, M4A hoặc WAV 16 bit; "
+        in caught.value.remedy
+    )
 
 
 def test_a_file_longer_than_the_draft_says_is_refused_as_at_a_station(tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_a_file_longer_than_the_draft_says_is_refused_as_at_a_station(tmp_path: 
 
 def test_a_file_shorter_than_the_draft_says_is_refused_as_at_a_station(tmp_path: Path) -> None:
     put(tmp_path / "a.pcm", tone(440, 3 * RATE))
-    with pytest.raises(DraftError, match=r"^items\[0\]\.file: .*\[audio_too_short\]: it sounds for 3\.0 s"):
+    with pytest.raises(DraftError, match=r"^items\[0\]\.file: .*\[audio_too_short\]: 3\.0 s; bỏ duration_s"):
         job_in(studio(tmp_path), tmp_path, HEAD + items('file = "a.pcm"\nduration_s = 5'))
 
 
@@ -168,7 +171,9 @@ def test_what_the_draft_says_of_a_length_is_not_changed(tmp_path: Path) -> None:
 def test_a_language_without_a_voice_is_named_at_its_item(tmp_path: Path) -> None:
     where = studio(tmp_path)
     job = job_in(where, tmp_path, HEAD + items('text = "Tin."', 'text = "Nyob zoo"\nlanguage = "hmn"'))
-    with pytest.raises(PreviewError, match=r"^items\[1\] \(1\): .*\[no_voice\]: no voice for 'hmn'; language = "):
+    with pytest.raises(
+        PreviewError, match=r"^items\[1\] \(1\): .*\[no_voice\]: no voice for 'hmn'; dùng language = .* / language = "
+    ):
         where.programme(job)
 
 
@@ -186,7 +191,7 @@ def test_a_signal_that_cannot_be_kept_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(signals.SIGNALS, ATTENTION, refuse)
     where = studio(tmp_path)
     job = job_in(where, tmp_path, EMERGENCY + items('text = "Lũ!"'))
-    with pytest.raises(PreviewError, match=r"^attention: .*\[cache_full\].*TMPDIR"):
+    with pytest.raises(PreviewError, match=r"^attention: .*\[cache_full\].*; dọn chỗ .* / make room .*TMPDIR"):
         where.programme(job)
 
 
@@ -212,7 +217,7 @@ def test_audio_that_was_put_on_the_shelf_is_found_by_its_digest(tmp_path: Path) 
 def test_audio_that_is_not_here_is_asked_for(tmp_path: Path, shelf: str | None) -> None:
     where = studio(tmp_path, shelf and tmp_path / shelf)
     job = job_in(where, tmp_path, HEAD + items(signed_item(b"elsewhere", 1)))
-    with pytest.raises(PreviewError, match=r"^items\[0\] \(0\): no file .* --content-dir"):
+    with pytest.raises(PreviewError, match=r"^items\[0\] \(0\): .* / its file is not here; .* --content-dir"):
         where.programme(job)
 
 

@@ -35,7 +35,19 @@ REPLACE = ("trust", "replace", "--dir", "{ward}", "--key")
 SIGN = ("sign", "--dir", "{ward}", "--out", "{new}", "--key", "ward-routine")
 PROVE = ("verify-log", "--dir", "{ward}")
 PASSPHRASE = "bon chu cai ngan"
-FILES = {"draft.toml": DRAFT, "window.toml": 'type = "window"', "other.toml": 'type = "song"', "broken.toml": "class ="}
+CLIP = f"""
+class = "normal"
+areas = ["vn/ha-noi/dong-thanh"]
+volume = 70
+items = [{{ title = "Tin", digest = "{"0" * 64}", length = 1, duration_s = 1, urls = ["https://x/clip"] }}]
+"""
+FILES = {
+    "draft.toml": DRAFT,
+    "clip.toml": CLIP,
+    "window.toml": 'type = "window"',
+    "other.toml": 'type = "song"',
+    "broken.toml": "class =",
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +110,7 @@ def refusal(place: Path, capsys: pytest.CaptureFixture[str], words: Sequence[str
         ((*SIGN, "--add", "{beside}/none.json", "--content-url", "https://x"), "only with --draft"),
         (("preview", "--draft", "{beside}/window.toml", "--out", "{new}"), "makes no sound"),
         (("preview", "--draft", "{beside}/draft.toml", "--out", "{new}", "--entry", "1"), "only of a timetable"),
+        (("preview", "--draft", "{beside}/clip.toml", "--out", "{new}"), "its file is not here"),
         ((*PROVE, "--head", "x"), "say which --station"),
         ((*PROVE, "--station", "tram-01"), "no records of tram-01"),
         ((*PROVE, "--station", "tram-01", "--key", "x"), "a public key, 64 hex digits"),
