@@ -193,6 +193,17 @@ def test_an_officer_is_told_beforehand_what_stations_will_refuse(
     assert told in capsys.readouterr().err
 
 
+def test_a_station_that_is_not_enrolled_is_named_beside_one_that_is(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip in one of two names leaves that one silent, and nobody else could tell."""
+    draft = ward.parent / "draft.toml"
+    draft.write_text(DRAFT.replace('areas = ["vn/ha-noi/dong-thanh"]', 'stations = ["tram-01", "tram-o2"]'))
+    assert sign(ward, "--draft", str(draft), "--key", "ward-emergency-1", "ward-emergency-2") == 0
+    told = "chú ý / note: tram-o2: chưa đăng ký, xem `keys list` / not enrolled; `keys list` names those that are\n"
+    assert capsys.readouterr().err == told
+
+
 def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "list", "--dir", str(ward)]) == 0
     shown = capsys.readouterr().out

@@ -27,6 +27,8 @@ BROKER_SAID = {
     Receipt.NOBODY_LISTENS: "không trạm nào đang nhận / taken, but no station listens there: gửi lại khi có kết nối",
 }
 
+NOT_ENROLLED = "chưa đăng ký, xem `keys list` / not enrolled; `keys list` names those that are"
+
 
 @contextlib.contextmanager
 def read_before_signing() -> Iterator[None]:
@@ -65,6 +67,8 @@ def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> Non
             "chú ý / note: không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed",
             file=sys.stderr,
         )
+    elif strange := sorted(heading_of(order).audience.stations - keyring.stations.keys()):
+        print(f"chú ý / note: {', '.join(strange)}: {NOT_ENROLLED}", file=sys.stderr)
     for station, reason, detail in foreseen.refusals:
         print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
     for told in never_due(order, utc_now(), zone):

@@ -23,7 +23,7 @@ from edge_agent.headend.cli.options import (
     whole,
     write_file,
 )
-from edge_agent.headend.cli.shown import warn
+from edge_agent.headend.cli.shown import NOT_ENROLLED, warn
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.dispatch import is_taken, talking
 from edge_agent.headend.draft_words import in_both
@@ -129,10 +129,7 @@ def _asks(args: argparse.Namespace, keyring: Keyring, now: UtcMs) -> dict[date, 
     """The signed question for each day."""
     unknown = [name for name in args.station if name not in keyring.stations]
     if unknown:
-        raise DraftError(
-            "--station",
-            f"{', '.join(unknown)}: chưa đăng ký, xem `keys list` / not enrolled; `keys list` names those that are",
-        )
+        raise DraftError("--station", f"{', '.join(unknown)}: {NOT_ENROLLED}")
     grant = keyring.grant_of(args.key[0], OrderType.COMMAND)
     audience = {"stations": args.station} if args.station else {"areas": list(grant.limits.areas)}
     draft = {"type": OrderType.COMMAND.value, "do": What.ASK.value, **audience}
