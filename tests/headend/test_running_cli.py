@@ -228,6 +228,27 @@ def test_a_cancel_of_what_was_never_published_here_says_that_its_id_may_be_wrong
 
 
 @pytest.mark.host
+def test_a_correction_of_what_was_never_published_here_says_that_its_id_may_be_wrong(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was meant would sound on, and the station says that it was not heard there."""
+    draft, order = desk.ward.parent / "job.toml", desk.ward.parent / "order.json"
+
+    def published(text: str) -> str:
+        draft.write_text(text)
+        assert sign(desk.ward, "--draft", str(draft), "--key", "ward-routine") == 0
+        capsys.readouterr()
+        where = ("--dir", str(desk.ward), "--broker", desk._broker)
+        assert main(["publish", "--envelope", str(order), *where]) == 0
+        return capsys.readouterr().err
+
+    published(TIMETABLE)
+    wrong = heading_of(read_order(order.read_bytes())).order_id
+    assert published(f'corrects = "{wrong}"\n{TIMETABLE}') == ""
+    assert f"corrects: {wrong}x: không có trong sổ lệnh đã gửi" in published(f'corrects = "{wrong}x"\n{TIMETABLE}')
+
+
+@pytest.mark.host
 def test_who_cancels_an_entry_of_a_timetable_is_told_when_it_may_still_be_heard(desk: Desk) -> None:
     """It has no envelope of its own, so that --job-envelope was no remedy."""
     timetable, day = desk.ward.parent / "lich.toml", date.today() + timedelta(days=2)

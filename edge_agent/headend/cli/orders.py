@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.job import Job
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
@@ -56,6 +57,10 @@ FORCE = (
 )
 NOT_SENT = "chưa gửi, chưa ghi gì / not sent, nothing is noted; `--force` vẫn gửi, không ghi / sends it, unnoted"
 NOT_NOTED = "số của lệnh chưa ghi lại, gửi lại sau khi dọn chỗ / its number is not noted; publish it again with room"
+UNKNOWN = (
+    "không có trong sổ lệnh đã gửi, xem lại mã: trạm không đính chính điều chưa phát ở đó / not in the book of "
+    "published orders, is the id right? No station corrects what it has not played"
+)
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -162,9 +167,17 @@ def _publish(args: argparse.Namespace) -> int:
     if why_not is not None:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
+    _warn_of_unknown(order, outbox, now)
     _note_serial(keyring, order, envelope)
     noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
     return _send(args, keyring, envelope, now, noting)
+
+
+def _warn_of_unknown(order: Given, outbox: Outbox, now: UtcMs) -> None:
+    """A station refuses the correction of a wrong id as of what it never played; and the right one would sound on."""
+    wrong = order.corrects if isinstance(order, Job) else ""
+    if wrong and outbox.find(wrong, now) is None and outbox.entry(wrong, now) is None:
+        print(f"chú ý / note: corrects: {wrong}: {UNKNOWN}", file=sys.stderr)
 
 
 def _note_serial(keyring: Keyring, order: Given, envelope: bytes) -> None:
