@@ -18,6 +18,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import known_or_plain
 from edge_agent.journal.port import StoredRecord
 from edge_agent.trust.fields import NAME, Fields, free_text
+from edge_agent.trust.orders import VOLUME_MAX
 from edge_agent.trust.strict_json import INTEGER_MAX, parse
 from edge_agent.trust.timetable import read_instant
 
@@ -28,13 +29,20 @@ ZONES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class ZonePlay:
-    """One zone's part; ``played_ms`` None: nobody saw how long; ``level_db`` None: no ear at its horn has said so."""
+    """One zone's part; ``played_ms`` None: nobody saw how long; ``level_db`` None: no ear at its horn has said so;
+    ``volume`` 0 is silence."""
 
     zone: str
     played_ms: int | None
     evidence: Evidence
     reason: Reason | None
     level_db: int | None = None
+    volume: int = VOLUME_MAX
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether it was played so that nobody could hear it."""
+        return self.volume == 0 and self.played_ms != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +224,8 @@ def count(plays: Iterable[Play]) -> Totals:
 
 def _zone(fields: Fields) -> ZonePlay:
     level = None if fields.values.get("level_db") is None else fields.integer("level_db", LEVEL_DB_MIN, 0)
-    return ZonePlay(fields.text("zone", NAME), _length(fields), _evidence(fields), _reason(fields), level)
+    volume = fields.integer("volume", 0, VOLUME_MAX, default=VOLUME_MAX)
+    return ZonePlay(fields.text("zone", NAME), _length(fields), _evidence(fields), _reason(fields), level, volume)
 
 
 def _instant(fields: Fields, name: str) -> UtcMs | None:

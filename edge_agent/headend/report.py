@@ -28,6 +28,7 @@ from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.words import (
     EVIDENCE,
     PHASES,
+    TURNED_DOWN,
     beside,
     day_and_hour,
     local,
@@ -214,6 +215,7 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
         under = f"trường hợp đặc biệt {play.under}" if play.under else ""
         times = (seconds(play.planned_ms), seconds(one.played_ms))
         also = [words for _, words in beside(play.detail)] if number_ == 0 else []
+        also += [TURNED_DOWN] if one.turned_down else []
         yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, *also, under))))
 
 

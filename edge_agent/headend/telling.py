@@ -33,6 +33,7 @@ from edge_agent.headend.words import (
     PAPERS_ALONE,
     PHASES,
     STRANGE_REFUSED,
+    TURNED_DOWN,
     VERDICTS,
     WHYS,
     beside,
@@ -265,7 +266,8 @@ def _in_zone(zone: ZonePlay, play: Play) -> str:
     """What holds of this zone alone: one may be silent while the programme has succeeded."""
     if zone.reason is Reason.NOT_HEARD:
         return f", {reason_words(Reason.NOT_HEARD).upper()} [not_heard]"
-    return "" if zone.reason is play.reason else _because(zone.reason)
+    silent = f", {TURNED_DOWN.upper()}" if zone.turned_down else ""
+    return silent + ("" if zone.reason is play.reason else _because(zone.reason))
 
 
 def _because(reason: Reason | None) -> str:

@@ -53,6 +53,7 @@ BESIDE = {
     PART_LEFT_OUT: "phát thiếu, có bản tin không tải kịp",
 }
 """What a play's ``detail`` says of a warning beside its outcome: "đã phát xong" alone would say that all was heard."""
+TURNED_DOWN = "âm lượng 0"
 WHYS = {
     Why.BIRTH: "bắt đầu kết nối",
     Why.CHANGE: "trạng thái thay đổi",

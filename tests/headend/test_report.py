@@ -139,6 +139,13 @@ def test_a_warning_that_was_not_heard_whole_says_so_although_it_has_succeeded(tm
     assert table[2].endswith(f"  {told}")
 
 
+def test_what_was_played_at_volume_0_does_not_look_as_if_it_had_been_heard(tmp_path: Path) -> None:
+    """A ceiling of 0 holds until the next one, and its samples leave the card like any."""
+    turned_down = replace(RECORD, zones=(replace(RECORD.zones[0], volume=0), RECORD.zones[1]))
+    table = as_table(collect(keep(tmp_path, turned_down), Wanted(HANOI)), HANOI).splitlines()
+    assert (table[2].endswith("  âm lượng 0"), "âm lượng 0" in table[3]) == (True, False)
+
+
 def test_a_zone_that_stays_silent_while_another_has_the_programme_is_counted(tmp_path: Path) -> None:
     """A cluster whose relay is dead all year must not vanish in a hundred per cent."""
     dead = replace(RECORD.zones[1], evidence=Evidence.ACCEPTED, played_ms=0, reason=Reason.RELAY_FAILED)

@@ -165,6 +165,12 @@ CASES: list[tuple[Shown | Hushed, str]] = [
         "BẢN TIN KHÔNG TẢI KỊP [part_left_out]; xác nhận: đã ra tiếng",
     ),
     (
+        kept({"zones": (replace(RECORD.zones[0], volume=0), replace(RECORD.zones[1], volume=0, played_ms=0))}),
+        "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
+        "(c1 61,0 giây, ÂM LƯỢNG 0, c2 0,0 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); xác nhận: đã ra "
+        "tiếng",
+    ),
+    (
         kept({"underruns": 2}),
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
         "(c1 61,0 giây, c2 40,5 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); TIẾNG BỊ NGẮT QUÃNG 2 lần; "
