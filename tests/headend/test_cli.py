@@ -204,6 +204,17 @@ def test_a_station_that_is_not_enrolled_is_named_beside_one_that_is(
     assert capsys.readouterr().err == told
 
 
+def test_so_is_one_that_only_an_entry_of_a_timetable_names(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft = ward.parent / "lich.toml"
+    day = date.today() + timedelta(days=9)
+    draft.write_text(
+        f"""type = "timetable"\nareas = ["{AREA}"]\n[[entries]]\nclass = "normal"\nvolume = 70
+stations = ["tram-o2"]\nwhen = {{ at = {day}T05:30:00+07:00 }}\nitems = [{{ title = "Tin", text = "Xin chào." }}]\n"""
+    )
+    assert sign(ward, "--draft", str(draft), "--key", "ward-routine") == 0
+    assert "chú ý / note: tram-o2: chưa đăng ký" in capsys.readouterr().err
+
+
 def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "list", "--dir", str(ward)]) == 0
     shown = capsys.readouterr().out

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.effects import Verdict
+from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import explain
 from edge_agent.headend.cli.options import CannotDo
 from edge_agent.headend.foresight import Foreseen, foresee
@@ -67,12 +68,18 @@ def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> Non
             "chú ý / note: không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed",
             file=sys.stderr,
         )
-    elif strange := sorted(heading_of(order).audience.stations - keyring.stations.keys()):
+    elif strange := sorted(_named(order) - keyring.stations.keys()):
         print(f"chú ý / note: {', '.join(strange)}: {NOT_ENROLLED}", file=sys.stderr)
     for station, reason, detail in foreseen.refusals:
         print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
     for told in never_due(order, utc_now(), zone):
         print(f"chú ý / note: {told}", file=sys.stderr)
+
+
+def _named(order: Given) -> frozenset[str]:
+    """The stations that it names, or an entry of it."""
+    jobs = order.jobs if isinstance(order, Timetable) else ()
+    return heading_of(order).audience.stations.union(*(job.audience.stations for job in jobs))
 
 
 def shows_receipts(order: Given) -> Callable[[str, Receipt], None]:
