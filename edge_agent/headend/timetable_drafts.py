@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from edge_agent.headend.drafting import HEADING, Surroundings, as_json, begin, copied, heading, validity
+from edge_agent.headend.drafting import HEADING, Surroundings, begin, copied, heading, validity
 from edge_agent.headend.job_drafts import BROADCAST, broadcast
 from edge_agent.trust.entries import DEFAULT_NAME, ENTRIES_MAX
 from edge_agent.trust.fields import NAME, Fields
@@ -17,7 +17,8 @@ from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import JsonObject, dump
 
 TIMETABLE_COPIED = ("order_id", "name", "version")
-AUDIENCE = ("stations", "areas", "zones")
+PLACES = ("stations", "areas")
+AUDIENCE = (*PLACES, "zones")
 ENTRY = ("job_id", "class", "order", "loops", "gap_s", "volume", "preemption", "cap")
 ID_HEX = 10  # 40 bits of some hundred entries: two alike are met once in a million timetables
 
@@ -40,7 +41,9 @@ def _entry(fields: Fields, shared: JsonObject, name: str, around: Surroundings) 
     audience = shared["audience"]
     assert isinstance(audience, dict), "the heading has written it"
     if any(one in fields for one in AUDIENCE):
-        entry["audience"] = audience | {one: as_json(fields.value(one)) for one in AUDIENCE if one in fields}
+        # Where it names a place it is for that one alone, as a broadcast that is written so.
+        others: JsonObject = {one: [] for one in PLACES} if any(one in fields for one in PLACES) else {}
+        entry["audience"] = audience | others | copied(fields, *AUDIENCE)
     if "job_id" in entry:
         return entry
     heard_in = entry.get("audience", audience)

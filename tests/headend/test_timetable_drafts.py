@@ -110,6 +110,21 @@ def test_each_entry_is_completed_like_a_broadcast() -> None:
     assert order.heading.not_after - order.heading.not_before == 400 * DAY_MS
 
 
+@pytest.mark.parametrize(
+    ("own", "stations", "areas"),
+    [
+        ({"stations": ["tram-01"]}, {"tram-01"}, set()),
+        ({"areas": ["vn/ha-noi/dong-thanh/to-1"]}, set(), {"vn/ha-noi/dong-thanh/to-1"}),
+    ],
+)
+def test_an_entry_that_names_a_place_is_heard_there_alone(own: Draft, stations: set[str], areas: set[str]) -> None:
+    """As a broadcast is that is written so: it was heard in the whole ward."""
+    elsewhere = draft() | {"zones": ["c1"]}
+    elsewhere["entries"][0] |= own
+    audience = World().finish(elsewhere).jobs[0].audience
+    assert (audience.stations, audience.areas, audience.zones) == (stations, areas, {"c1"})
+
+
 def test_an_entry_keeps_its_id_while_it_says_the_same() -> None:
     world = World()
     first = world.finish(draft())
