@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Audience
+from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
@@ -56,6 +57,13 @@ def addressed(stations: Mapping[StationId, Enrolled], order: Given) -> tuple[Enr
     """The enrolled stations that the order names, by id."""
     audience = heading_of(order).audience
     return tuple(stations[station] for station in sorted(stations) if _names(audience, stations[station]))
+
+
+def entries_for_nobody(stations: Mapping[StationId, Enrolled], timetable: Timetable) -> tuple[int, ...]:
+    """Which entries, from 1, no station plays: those that get the timetable are not whom they name."""
+    got_by = addressed(stations, timetable)
+    jobs = enumerate(timetable.jobs, 1)
+    return tuple(number for number, job in jobs if not any(_names(job.audience, one) for one in got_by))
 
 
 def _imagined(trust: Trust, order: Given, timezone: str) -> list[Site]:

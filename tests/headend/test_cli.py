@@ -204,15 +204,36 @@ def test_a_station_that_is_not_enrolled_is_named_beside_one_that_is(
     assert capsys.readouterr().err == told
 
 
-def test_so_is_one_that_only_an_entry_of_a_timetable_names(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+ONE_ENTRY = """type = "timetable"
+{heading}
+[[entries]]
+class = "normal"
+volume = 70
+{entry}
+when = {{ at = {day}T05:30:00+07:00 }}
+items = [{{ title = "Tin", text = "Xin chào." }}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("heading", "entry", "told"),
+    [
+        (f'areas = ["{AREA}"]', 'stations = ["tram-01", "tram-o2"]', "tram-o2: chưa đăng ký"),
+        ('stations = ["tram-01"]', 'stations = ["tram-02"]', "mục 1 / entry 1: không trạm nào nhận lịch này"),
+    ],
+)
+def test_an_entry_that_some_station_will_never_have_is_named(
+    ward: Path, capsys: pytest.CaptureFixture[str], heading: str, entry: str, told: str
+) -> None:
+    """One that is enrolled does not get a timetable that is for another one."""
+    assert main(["keys", "station", "--dir", str(ward), "--id", "tram-02", "--area", AREA]) == 0
     draft = ward.parent / "lich.toml"
-    day = date.today() + timedelta(days=9)
-    draft.write_text(
-        f"""type = "timetable"\nareas = ["{AREA}"]\n[[entries]]\nclass = "normal"\nvolume = 70
-stations = ["tram-o2"]\nwhen = {{ at = {day}T05:30:00+07:00 }}\nitems = [{{ title = "Tin", text = "Xin chào." }}]\n"""
-    )
-    assert sign(ward, "--draft", str(draft), "--key", "ward-routine") == 0
-    assert "chú ý / note: tram-o2: chưa đăng ký" in capsys.readouterr().err
+    for words, expected in ((entry, told), ('stations = ["tram-01"]', "")):
+        draft.write_text(ONE_ENTRY.format(heading=heading, entry=words, day=date.today() + timedelta(days=9)))
+        capsys.readouterr()
+        assert sign(ward, "--draft", str(draft), "--key", "ward-routine") == 0
+        err = capsys.readouterr().err
+        assert expected in err if expected else not err
 
 
 def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import explain
 from edge_agent.headend.cli.options import CannotDo
-from edge_agent.headend.foresight import Foreseen, foresee
+from edge_agent.headend.foresight import Foreseen, entries_for_nobody, foresee
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -28,6 +28,11 @@ BROKER_SAID = {
     Receipt.NOBODY_LISTENS: "không trạm nào đang nhận / taken, but no station listens there: gửi lại khi có kết nối",
 }
 
+FOR_NOBODY = (
+    "không trạm nào nhận lịch này mà mục này ghi tên: không ai phát / no station that gets this timetable is meant by "
+    "it: nobody plays it"
+)
+NOBODY = "không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed"
 NOT_ENROLLED = "chưa đăng ký, xem `keys list` / not enrolled; `keys list` names those that are"
 
 
@@ -63,23 +68,22 @@ def show_order(order: Given, zone: ZoneInfo) -> None:
 def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> None:
     """On stderr, and no failure: the second officer may still be to come, or the station still to be enrolled."""
     foreseen: Foreseen = foresee(keyring.trust, keyring.stations, order, envelope, zone.key)
-    if not foreseen.addressed:
-        print(
-            "chú ý / note: không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed",
-            file=sys.stderr,
-        )
-    elif strange := sorted(_named(order) - keyring.stations.keys()):
-        print(f"chú ý / note: {', '.join(strange)}: {NOT_ENROLLED}", file=sys.stderr)
+    for told in _left_out(keyring, order) if foreseen.addressed else (NOBODY,):
+        print(f"chú ý / note: {told}", file=sys.stderr)
     for station, reason, detail in foreseen.refusals:
         print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
     for told in never_due(order, utc_now(), zone):
         print(f"chú ý / note: {told}", file=sys.stderr)
 
 
-def _named(order: Given) -> frozenset[str]:
-    """The stations that it names, or an entry of it."""
+def _left_out(keyring: Keyring, order: Given) -> Iterator[str]:
+    """Which stations are not enrolled that it, or an entry of it, names; and which entries no station plays."""
     jobs = order.jobs if isinstance(order, Timetable) else ()
-    return heading_of(order).audience.stations.union(*(job.audience.stations for job in jobs))
+    named = heading_of(order).audience.stations.union(*(job.audience.stations for job in jobs))
+    if strange := sorted(named - keyring.stations.keys()):
+        yield f"{', '.join(strange)}: {NOT_ENROLLED}"
+    for number in entries_for_nobody(keyring.stations, order) if isinstance(order, Timetable) else ():
+        yield f"mục {number} / entry {number}: {FOR_NOBODY}"
 
 
 def shows_receipts(order: Given) -> Callable[[str, Receipt], None]:
