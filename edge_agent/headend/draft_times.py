@@ -15,7 +15,8 @@ from edge_agent.trust.fields import Fields, free_text
 from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError
 from edge_agent.trust.timetable import read_when
 
-INSTANT = (
+INSTANT = "giờ kèm múi giờ, như 2026-10-06T05:30:00+07:00 / an instant with its offset, as 2026-10-06T05:30:00+07:00"
+INSTANT_OR_WALL = (
     'giờ kèm múi giờ, như 2026-10-06T05:30:00+07:00, hoặc thêm "timezone" / an instant with its offset, as '
     '2026-10-06T05:30:00+07:00, or wall time with "timezone"'
 )
@@ -44,16 +45,16 @@ def when_payload(fields: Fields) -> JsonObject:
     return payload
 
 
-def instant(fields: Fields, name: str, timezone: str = "") -> UtcMs:
+def instant(fields: Fields, name: str, timezone: str = "", rule: str = INSTANT) -> UtcMs:
     """An instant in UTC ms: ISO text with an offset, or wall time in ``timezone``."""
     text = fields.text(name, free_text(40, least=1))
     try:
         wall = datetime.fromisoformat(text)
     except ValueError as error:
-        raise fields.wrong(name, INSTANT) from error
+        raise fields.wrong(name, rule) from error
     if wall.tzinfo is None:
         if not timezone:
-            raise fields.wrong(name, INSTANT)
+            raise fields.wrong(name, rule)
         wall = wall.replace(tzinfo=ZoneInfo(timezone))
     return UtcMs((wall - EPOCH) // timedelta(milliseconds=1))
 
@@ -63,7 +64,7 @@ def instant_in(fields: Fields, name: str) -> UtcMs:
     zone = fields.text("timezone", free_text(64), default="")
     if zone:
         _check_zone(fields, zone)
-    return instant(fields, name, zone)
+    return instant(fields, name, zone, INSTANT_OR_WALL)
 
 
 def _check_zone(fields: Fields, zone: str) -> None:

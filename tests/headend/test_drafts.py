@@ -252,6 +252,15 @@ def test_words_typed_in_another_unicode_form_are_signed_in_the_agreed_one(world:
     assert item.text == "tiếng Việt"
 
 
+def test_a_zone_is_named_as_a_remedy_only_where_a_draft_may_name_one(world: World) -> None:
+    """Whoever wrote one beside not_after was refused again, for that field."""
+    for when, name, offered in (({"at": "2026-10-06T05:30:00"}, "when.at", True), ("now", "not_after", False)):
+        with pytest.raises(DraftError) as caught:
+            world.finish(BULLETIN, when=when, not_after="2026-10-06T05:30:00")
+        assert (caught.value.field, '"timezone"' in caught.value.remedy) == (name, offered)
+        assert_both(caught.value.remedy, "an instant with its offset, as 2026-10-06T05:30:00+07:00")
+
+
 @pytest.mark.parametrize(
     "when",
     [
