@@ -5,6 +5,7 @@ the file. What stands in a draft beside these is decided in ``job_drafts``, ``ru
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -35,6 +36,7 @@ TOO_LARGE = (
     f"tối đa {DRAFT_BYTES_MAX} byte, để âm thanh ở tệp riêng / at most {DRAFT_BYTES_MAX} bytes; put audio in files of "
     "its own"
 )
+_AT_LINE = re.compile(r"at line (\d+)")
 NOT_UTF_8 = "không phải mã UTF-8, lưu tệp lại theo mã UTF-8 / not UTF-8: save the file as UTF-8"
 ID_GROUPS = 2
 # Eight letters of five bits: two PCs that sign in one second do not give two orders one id, and nobody whose key signs
@@ -108,10 +110,21 @@ def read_draft(path: Path) -> dict[str, object]:
         line = content.count(b"\n", 0, error.start) + 1
         raise DraftError(str(path), f"dòng {line}: {NOT_UTF_8} (line {line})") from error
     except (ValueError, RecursionError) as error:  # of JSON and TOML alike
-        raise DraftError(str(path), f"không đọc được nội dung / not readable: {error}") from error
+        raise DraftError(str(path), _unreadable(error, toml=path.suffix != ".json")) from error
     if not isinstance(found, dict):
         raise DraftError(str(path), "phải là một bảng gồm các trường / one table of fields")
     return found
+
+
+def _unreadable(error: Exception, *, toml: bool) -> str:
+    """Of TOML, which people write: hours and days without quotes are the slips that the library has no name for."""
+    found = _AT_LINE.search(str(error)) if toml else None
+    if found is None:
+        return f"không đọc được nội dung / not readable: {error}"
+    return (
+        f'dòng {found[1]}: viết sai; chữ và giờ để trong "…", ngày như 2026-10-01 / not readable: {error}; text and '
+        'hours stand in "…", days are written as 2026-10-01'
+    )
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

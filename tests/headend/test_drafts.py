@@ -252,6 +252,15 @@ def test_words_typed_in_another_unicode_form_are_signed_in_the_agreed_one(world:
     assert item.text == "tiếng Việt"
 
 
+def test_what_is_no_toml_is_told_with_its_line_and_how_days_and_hours_are_written(tmp_path: Path) -> None:
+    """The slips that people make are unquoted: 05:30, 1/12. What the library says of them names neither."""
+    (tmp_path / "tin.toml").write_text('class = "normal"\n[when]\ntimes = [05:30]\n')
+    with pytest.raises(DraftError) as caught:
+        read_draft(tmp_path / "tin.toml")
+    assert_both(caught.value.remedy, "not readable: Unclosed array (at line 3, column ")
+    assert caught.value.remedy.startswith('dòng 3: viết sai; chữ và giờ để trong "…", ngày như 2026-10-01 / ')
+
+
 def test_a_zone_is_named_as_a_remedy_only_where_a_draft_may_name_one(world: World) -> None:
     """Whoever wrote one beside not_after was refused again, for that field."""
     for when, name, offered in (({"at": "2026-10-06T05:30:00"}, "when.at", True), ("now", "not_after", False)):
