@@ -114,7 +114,8 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
     for scope, area in scopes.items():
         given = memory.scopes.get(scope, GivenOut())
         mine = [one for one in orders if addressed_by(scope, one.order)]
-        manifest = _manifest(scope, memory.epoch, given, mine, listed_trust(keyring.documents, area), now)
+        beside = [one for one in orders if _is_for_all_in(area, one.order)]
+        manifest = _manifest(scope, memory.epoch, given, mine, beside, listed_trust(keyring.documents, area), now)
         content = _content(manifest, keyring.realm)
         head = on_shelf[scope]
         lies_there = (
@@ -177,10 +178,25 @@ def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
             path.unlink(missing_ok=True)
 
 
+def _is_for_all_in(area: str, order: Given) -> bool:
+    """Whether every station there is meant, in whichever scope it is listed: what a ward cancels is over at each.
+
+    Not all of them have the zones that an order may name.
+    """
+    audience = heading_of(order).audience
+    return not audience.zones and not audience.areas.isdisjoint(area_prefixes(area))
+
+
 def _manifest(
-    scope: str, epoch: int, given: GivenOut, mine: list[Published], trust: tuple[ListedTrust, ...], now: UtcMs
+    scope: str,
+    epoch: int,
+    given: GivenOut,
+    mine: list[Published],
+    beside: list[Published],
+    trust: tuple[ListedTrust, ...],
+    now: UtcMs,
 ) -> Manifest:
-    manifest = manifest_of(scope, (epoch, given.counter), mine, trust, now, given.upto)
+    manifest = manifest_of(scope, (epoch, given.counter), mine, trust, now, given.upto, beside)
     if (count := len(manifest.orders)) > MANIFEST_ORDERS_MAX:
         raise ShelfError(f"manifests: {scope} has {count} orders in force, {MANIFEST_ORDERS_MAX} fit")
     return manifest

@@ -51,11 +51,13 @@ def published(envelope: bytes) -> Published:
     return Published(read_order(envelope), digest_of(envelope), envelope)
 
 
-def in_force(orders: Iterable[Published], now: UtcMs) -> list[Published]:
-    """Those that stations should hold at ``now``, by their serials."""
+def in_force(orders: Iterable[Published], now: UtcMs, beside: Iterable[Published] = ()) -> list[Published]:
+    """Those that stations should hold at ``now``, by their serials. By what is ``beside`` them they are taken back too:
+    it reaches the same stations, and is listed elsewhere."""
     listed = list(orders)
-    warnings = [one for one in listed if _is_or_ends_a_warning(one.order)]
-    by_warnings, by_all = ((_taken_back(some), _newest(some, now)) for some in (warnings, listed))
+    around = [*listed, *beside]
+    warnings = [one for one in around if _is_or_ends_a_warning(one.order)]
+    by_warnings, by_all = ((_taken_back(some), _newest(some, now)) for some in (warnings, around))
     kept = [
         one
         for one in listed
@@ -109,9 +111,11 @@ def manifest_of(
     trust: tuple[ListedTrust, ...],
     now: UtcMs,
     upto: Mapping[str, int],
+    beside: Iterable[Published] = (),
 ) -> Manifest:
-    """What is in force at ``now`` of the orders that name a scope; ``upto``: the last serials before them."""
-    listed = tuple(listed_order(one) for one in in_force(orders, now))
+    """What is in force at ``now`` of the orders that name a scope; ``upto``: the last serials before them; ``beside``:
+    see ``in_force``."""
+    listed = tuple(listed_order(one) for one in in_force(orders, now, beside))
     return Manifest(scope, *place, last_serials(orders, upto), listed, trust)
 
 

@@ -73,11 +73,12 @@ class Office:
         }
         return self.publish(when={"kind": "now"}, **over)
 
-    def command(self, **do: Any) -> str:
+    def command(self, audience: Any = None, **do: Any) -> str:
         """Keep a command as published."""
         self.serial += 1
         order_id, until = f"lenh-{self.serial}", self.now + 120_000
         command = {"realm": "demo", "order_id": order_id, "serial": self.serial, "not_before": self.now}
+        command |= {"audience": audience} if audience else {}
         return self.keep(makers.signed_command(**command, not_after=until, do=do))
 
     def keep(self, envelope: bytes) -> str:
@@ -164,6 +165,31 @@ def test_what_is_over_by_itself_is_listed_no_more_and_its_serial_still_covered(o
     office.renew()
     assert office.manifest().orders == ()
     assert dict(office.manifest().upto) == {"dong-thanh": 1}
+
+
+@pytest.mark.parametrize("corrects", [False, True])
+def test_what_was_taken_back_in_the_whole_ward_is_listed_for_none_of_its_stations(
+    office: Office, corrects: bool
+) -> None:
+    """Or a station that was away, or has another card, plays it: nothing else tells it of a cancel any more."""
+    kept = office.publish(audience={"stations": ["tram-01"]})
+    office.publish(audience={"stations": ["tram-01"]}, job_id="cu")
+    ward = {"areas": [AREA], "stations": [], "zones": []}
+    if corrects:
+        office.publish(corrects="cu", audience=ward)
+    else:
+        office.command(what="cancel", target="cu", until=NOW + 2 * DAY_MS, audience=ward)
+    office.renew()
+    assert (office.manifest(STATION).digests, office.manifest(STATION).upto["dong-thanh"]) == ({kept}, 2)
+
+
+def test_what_was_taken_back_at_one_station_is_listed_for_the_others(office: Office) -> None:
+    digest = office.publish(job_id="cu")
+    office.command(
+        what="cancel", target="cu", until=NOW + 2 * DAY_MS, audience={"areas": [], "stations": ["tram-01"], "zones": []}
+    )
+    office.renew()
+    assert office.manifest().digests == {digest}
 
 
 def test_a_cancelled_order_is_listed_no_more_and_for_as_long_as_it_could_come_again(office: Office) -> None:
