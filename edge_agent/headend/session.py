@@ -41,6 +41,10 @@ QUEUED_MAX = 1_000
 # Welcomes and acknowledgements for a commune of 50 stations, twenty times over.
 RECEIPTS_KEPT = 1_000
 # Message ids are given out in a circle of 65,535, so that an old receipt is gone long before its number comes again.
+NO_CONNECTION = (
+    "không kết nối được: `broker` có chạy, địa chỉ và chứng thư có đúng? / no connection: is it running, are address "
+    "and certificates right?"
+)
 TAKEN_OVER = 0x8E
 NO_SUBSCRIBER = 0x10
 
@@ -126,7 +130,7 @@ class Session:
         self._changed = threading.Condition()
         self._connected = False
         self._stopping = False
-        self._trouble = "not connected yet"
+        self._trouble = "chưa kết nối xong, gửi lại / not connected yet, try again"
         self._receipts: OrderedDict[int, ReasonCode] = OrderedDict()
         self._client = self._new_client(client_id, authority, identity)
         self._thread = threading.Thread(target=self._run, name="headend-mqtt", daemon=True)
@@ -162,15 +166,19 @@ class Session:
         self.wait_until_up(timeout_s)
         mid = self._publish(topic, payload, expiry_s)
         if mid is None:
-            raise PublishError("the session broke while sending: publish again")
+            raise PublishError("mất kết nối khi đang gửi, gửi lại / the session broke while sending: publish again")
         with self._changed:
             if not self._changed.wait_for(lambda: mid in self._receipts, timeout_s):
                 raise PublishError(
-                    f"no receipt after {timeout_s:.0f} s ({self._trouble or 'connected'}): publish again"
+                    f"sau {timeout_s:.0f} giây máy chủ chưa xác nhận đã nhận, gửi lại / no receipt after "
+                    f"{timeout_s:.0f} s ({self._trouble or 'connected'}): publish again"
                 )
             reason = self._receipts.pop(mid)
         if reason.is_failure:
-            raise PublishError(f"the broker refused {topic}: {reason}; check its access list")
+            raise PublishError(
+                f"máy chủ không nhận {topic}, xem quyền của chứng thư / the broker refused it: {reason}; check its "
+                "access list"
+            )
         return Receipt.NOBODY_LISTENS if reason.value == NO_SUBSCRIBER else Receipt.TAKEN
 
     def stop(self) -> None:
@@ -225,7 +233,7 @@ class Session:
 
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
-            self._trouble = f"the broker refused us: {reason}"
+            self._trouble = f"máy chủ không cho kết nối, xem chứng thư / the broker refused us: {reason}"
             return
         if self._stopping:
             client.disconnect()  # we were told to stop while the connection was being made
@@ -247,7 +255,7 @@ class Session:
         self._fell("another client uses our certificate" if taken_over else str(reason), for_good=taken_over)
 
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
-        self._trouble = "no connection: is it running, are address and certificates right?"
+        self._trouble = NO_CONNECTION
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         try:

@@ -122,6 +122,17 @@ def test_a_refusal_says_in_vietnamese_first_what_it_says_in_english(
     assert_both(refusal(place, capsys, words), english)
 
 
+@pytest.mark.parametrize("words", [("order", "stop", "--area", "vn/ha-noi/dong-thanh"), ("week",)])
+def test_so_does_one_by_a_broker_that_does_not_run(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """What an officer is told most often."""
+    monkeypatch.setattr("edge_agent.headend.dispatch.PUBLISH_S", 0.5)
+    told = refusal(place, capsys, (*words, "--dir", "{ward}", "--broker", "localhost:1"))
+    assert told.startswith("broker localhost:1: ")
+    assert_both(told, "is it running, are address and certificates right?")
+
+
 @pytest.mark.parametrize(
     ("table", "english"),
     [

@@ -106,7 +106,10 @@ def _watch(args: argparse.Namespace) -> int:
                 due = time.monotonic() + MANIFESTS_S
                 begun = _renew_manifests(keyring_of_manifests, args.content_dir, anew=not begun) or begun
             time.sleep(LOOK_S)
-        raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")
+        raise CannotDo(
+            f"watch: có `watch` khác đang chạy với --dir này? / {headend.ended}; is another `watch` running with this "
+            "--dir?"
+        )
 
 
 def teller(args: argparse.Namespace, keyring: Keyring) -> Callable[[Shown], None]:
