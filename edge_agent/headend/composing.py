@@ -31,7 +31,8 @@ def expiry_s(order: Given, now: UtcMs) -> int:
     """How long a broker may keep the order: until ``not_after``. Raises SigningError when that has passed."""
     left_ms = heading_of(order).not_after - now
     if left_ms <= 0:
-        raise SigningError("not_after: has passed (lệnh phát đã hết hiệu lực); make and sign a new order")
+        told = "lệnh đã hết hiệu lực, soạn và ký lệnh mới / has passed; make and sign a new order"
+        raise SigningError(f"not_after: {told}")
     return -(-left_ms // SECOND_MS)
 
 

@@ -24,6 +24,7 @@ from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING
 from edge_agent.trust.strict_json import WireError, dump, parse
 
+RESTORE = "lấy lại tệp từ bản sao lưu, hoặc chuyển tệp đi chỗ khác / {}; restore the file, or move it away"
 NO_CURSOR = LogCursor("", 0, "")
 """What a station is told of which nothing is held."""
 LOCK = "records.lock"
@@ -104,7 +105,7 @@ class StationLog:
         self._left = _stamp(path)
         for number, record in enumerate(read_lines(path), 1):
             if _fault([record], self._end(record)):
-                raise LogbookError(f"{path}:{number}: the chain is broken here; restore the file, or move it away")
+                raise LogbookError(f"{path}:{number}: chuỗi bị đứt ở đây, {RESTORE.format('the chain is broken here')}")
             self._remember(record)
 
     def is_as_left(self) -> bool:
@@ -258,7 +259,7 @@ def read_lines(path: Path) -> Iterator[StoredRecord]:
                 fields = Fields(parse(line))
                 yield read_record(fields, fields.text("epoch", LOG_EPOCH_OR_NOTHING))
             except WireError as error:
-                raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
+                raise LogbookError(f"{path}:{number}: dòng hỏng, {RESTORE.format(error)}") from error
 
 
 def line_of(record: StoredRecord) -> bytes:

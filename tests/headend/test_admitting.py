@@ -166,7 +166,7 @@ def test_what_too_few_have_signed_leaves_nothing_behind(office: Office, capsys: 
 def test_a_cancel_that_is_over_is_not_noted(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     over = dict.fromkeys(("issued_at", "not_before"), office.now + EARLIER) | {"not_after": office.now - 1}
     told = refused(office, capsys, office.signed(office.cancel(**over), office.officer))
-    assert "not_after: has passed" in told
+    assert "not_after: lệnh đã hết hiệu lực" in told
 
 
 def test_no_order_ends_an_issuers_numbers(office: Office, capsys: pytest.CaptureFixture[str]) -> None:

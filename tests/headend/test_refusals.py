@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from edge_agent.core.units import HOUR_MS, UtcMs
 from edge_agent.headend.cli import main
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.spoken.table import TABLE_CHARS_MAX
 from tests.headend.ward_by_commands import DRAFT, make_ward
@@ -120,6 +122,25 @@ def test_a_refusal_says_in_vietnamese_first_what_it_says_in_english(
     place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], english: str
 ) -> None:
     assert_both(refusal(place, capsys, words), english)
+
+
+def test_so_does_one_of_an_order_whose_time_is_over(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = ("--draft", "{beside}/draft.toml", "--key", "ward-emergency-1", "ward-emergency-2", "--out", "{new}")
+    assert (
+        main([word.format(ward=place / "ward", new=place / "new", beside=place) for word in (*SIGN[:3], *signed)]) == 0
+    )
+    later = UtcMs(utc_now() + HOUR_MS)
+    monkeypatch.setattr("edge_agent.headend.cli.orders.utc_now", lambda: later)
+    words = ("publish", "--dir", "{ward}", "--envelope", "{new}", "--broker", "localhost:1")
+    assert_both(refusal(place, capsys, words), "has passed; make and sign a new order")
+
+
+@pytest.mark.parametrize("file", ["{", '{"epoch": "a", "seq": 1}'])
+def test_so_does_one_of_a_log_that_is_damaged(place: Path, capsys: pytest.CaptureFixture[str], file: str) -> None:
+    (place / "ward" / "records" / "tram-01.jsonl").write_text(f"{file}\n")
+    assert_both(refusal(place, capsys, ("report", "--records", "{ward}/records")), "restore the file, or move it away")
 
 
 @pytest.mark.parametrize("words", [("order", "stop", "--area", "vn/ha-noi/dong-thanh"), ("week",)])
