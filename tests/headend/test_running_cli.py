@@ -249,6 +249,22 @@ def test_a_correction_of_what_was_never_published_here_says_that_its_id_may_be_w
 
 
 @pytest.mark.host
+def test_what_is_sent_to_one_station_of_its_audience_is_not_said_to_stay_there(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others find it in their manifest, and play it."""
+    draft, order = desk.ward.parent / "job.toml", desk.ward.parent / "order.json"
+    told = "chú ý / note: lệnh vẫn là của cả vùng phát đã ký, trạm khác nhận qua bản kê"
+    for audience, expected in ((f'areas = ["{AREA}"]', True), ('stations = ["tram-01"]', False)):
+        draft.write_text(TIMETABLE.replace(f'areas = ["{AREA}"]', audience))
+        assert sign(desk.ward, "--draft", str(draft), "--key", "ward-routine") == 0
+        capsys.readouterr()
+        where = ("--dir", str(desk.ward), "--broker", desk._broker, "--station", "tram-01")
+        assert main(["publish", "--envelope", str(order), *where]) == 0
+        assert (told in capsys.readouterr().err) is expected
+
+
+@pytest.mark.host
 def test_who_cancels_an_entry_of_a_timetable_is_told_when_it_may_still_be_heard(desk: Desk) -> None:
     """It has no envelope of its own, so that --job-envelope was no remedy."""
     timetable, day = desk.ward.parent / "lich.toml", date.today() + timedelta(days=2)

@@ -26,7 +26,7 @@ from edge_agent.headend.cli.options import (
 )
 from edge_agent.headend.cli.say import show_spoken
 from edge_agent.headend.cli.shown import of_file, read_before_signing, show_order, shows_receipts, warn
-from edge_agent.headend.composing import compose, expiry_s
+from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
@@ -36,6 +36,7 @@ from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.manifest_shelf import can_sign
 from edge_agent.headend.noting import Noting, noted, unnoted
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.signing import add_signature, read_order
@@ -57,6 +58,10 @@ FORCE = (
 )
 NOT_SENT = "chưa gửi, chưa ghi gì / not sent, nothing is noted; `--force` vẫn gửi, không ghi / sends it, unnoted"
 NOT_NOTED = "số của lệnh chưa ghi lại, gửi lại sau khi dọn chỗ / its number is not noted; publish it again with room"
+FOR_ALL = (
+    "lệnh vẫn là của cả vùng phát đã ký, trạm khác nhận qua bản kê / it is still for its whole audience: the other "
+    "stations get it by the manifests"
+)
 UNKNOWN = (
     "không có trong sổ lệnh đã gửi, xem lại mã: trạm không đính chính điều chưa phát ở đó / not in the book of "
     "published orders, is the id right? No station corrects what it has not played"
@@ -168,6 +173,8 @@ def _publish(args: argparse.Namespace) -> int:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
     _warn_of_unknown(order, outbox, now)
+    if can_sign(keyring) and set(_topics(args) or topics_of(order)) != set(topics_of(order)):
+        print(f"chú ý / note: {FOR_ALL}", file=sys.stderr)
     _note_serial(keyring, order, envelope)
     noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
     return _send(args, keyring, envelope, now, noting)
