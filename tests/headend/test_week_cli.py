@@ -91,6 +91,17 @@ def test_where_all_have_refused_nobody_is_told_that_they_did_not_answer(
     assert not (ward.parent / "new.toml").exists()
 
 
+def test_stations_that_people_call_by_one_name_are_told_apart(
+    ward: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could tell which of the two has not answered, and must be visited."""
+    for station, name in (("tram-01", "Chợ"), ("tram-02", "Chợ"), ("tram-03", "Đình")):
+        Keyring(ward).enrol(station, AREA, name)
+    monkeypatch.setattr("edge_agent.headend.cli.week._ask", lambda *_: None)
+    assert main(["week", *filled(ward, *AT, "--days", "1")]) == 1
+    assert "did not answer: Chợ (tram-01), Chợ (tram-02), Đình\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [

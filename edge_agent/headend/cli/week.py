@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -112,8 +113,7 @@ def _week(args: argparse.Namespace) -> int:
     days_asked = {digest_of(envelope): on for on, envelope in asks.items()}
     replies = Replies(days_asked, frozenset(one.station for one in stations), now)
     _ask(args, keyring, [*asks.values()], replies)
-    named = [Named(one.station, one.name) for one in stations]
-    told = week([*asks], named, replies, names, now, args.timezone)
+    told = week([*asks], _named(stations), replies, names, now, args.timezone)
     for station, (strange, unnamed) in unmet(told, names).items():
         print(UNMET.format(station, ", ".join(strange), ", ".join(unnamed)), file=sys.stderr)
     print(as_json(told) if args.json else as_table(told), end="")
@@ -123,6 +123,12 @@ def _week(args: argparse.Namespace) -> int:
         write_file(args.html, as_page(told).encode(), "--html")
         print(f"đã ghi / written: {args.html}", file=sys.stderr)
     return 0
+
+
+def _named(stations: Sequence[Enrolled]) -> list[Named]:
+    """As people call them, with the id where two are called alike."""
+    alike = Counter(one.name for one in stations)
+    return [Named(one.station, one.name if alike[one.name] == 1 else f"{one.name} ({one.station})") for one in stations]
 
 
 def _asks(args: argparse.Namespace, keyring: Keyring, now: UtcMs) -> dict[date, bytes]:
