@@ -110,6 +110,8 @@ def refusal(place: Path, capsys: pytest.CaptureFixture[str], words: Sequence[str
         ((*SIGN, "--draft", "{beside}/broken.toml"), "not readable"),
         ((*SIGN, "--draft", "{beside}/other.toml"), "one of job"),
         ((*SIGN, "--add", "{beside}/none.json", "--content-url", "https://x"), "only with --draft"),
+        ((*SIGN, "--draft", "{beside}/draft.toml", "--content-url", "https://x:84433"), "as https://mqtt"),
+        ((*SIGN, "--draft", "{beside}/draft.toml", "--content-url", "x:8443"), "as https://mqtt"),
         (("preview", "--draft", "{beside}/window.toml", "--out", "{new}"), "makes no sound"),
         (("preview", "--draft", "{beside}/draft.toml", "--out", "{new}", "--entry", "1"), "only of a timetable"),
         (("preview", "--draft", "{beside}/clip.toml", "--out", "{new}"), "its file is not here"),

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.identity.address import NoAddress, read_address
 from edge_agent.spoken.own import NO_OWN_WORDS, read_own
 from edge_agent.spoken.table import Table, TableError
 from edge_agent.trust.timetable import ZONE_NAME
@@ -88,6 +89,17 @@ def address(text: str) -> BrokerAddress:
     if not host or not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= PORT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r}: viết máy chủ:cổng / write HOST:PORT, e.g. localhost:8883")
     return BrokerAddress(host.strip("[]"), int(port))
+
+
+def content_url(text: str) -> str:
+    """``https://HOST:PORT``, as stations will dial it: what is wrong with it is heard of when nothing sounds."""
+    try:
+        read_address(text)
+    except NoAddress as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: địa chỉ phải như / an address such as https://mqtt.example.vn:8443"
+        ) from error
+    return text
 
 
 def several(text: str) -> list[str]:

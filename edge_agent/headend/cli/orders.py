@@ -20,6 +20,7 @@ from edge_agent.headend.cli.options import (
     add_task,
     add_zone,
     address,
+    content_url,
     own_words,
     refuse_a_source,
     write_file,
@@ -84,7 +85,11 @@ def _add_sign(tasks: Tasks) -> None:
     parser.add_argument("--key", nargs="+", required=True, help="khóa / keys: ward-routine, ward-policy …")
     parser.add_argument("--out", type=Path, required=True, help="tệp lệnh đã ký / where the envelope goes")
     parser.add_argument("--content-dir", type=Path, help="nơi đặt tệp âm thanh / where audio is put (DIR/content)")
-    parser.add_argument("--content-url", help="địa chỉ trạm tải âm thanh / where stations fetch it: https://host:port")
+    parser.add_argument(
+        "--content-url",
+        type=content_url,
+        help="địa chỉ trạm tải âm thanh / where stations fetch it: https://host:port",
+    )
     words = parser.add_mutually_exclusive_group()
     add_abbreviations(words)
     words.add_argument(
