@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.job import Job
+from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.cli import draft_examples, main
 from edge_agent.headend.cli.actions import ACTIONS, Action
 from edge_agent.headend.given import heading_of
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.rule_words import BY_ZONE
 from edge_agent.headend.signing import read_order
@@ -234,6 +236,23 @@ def test_an_entry_that_some_station_will_never_have_is_named(
         assert sign(ward, "--draft", str(draft), "--key", "ward-routine") == 0
         err = capsys.readouterr().err
         assert expected in err if expected else not err
+
+
+def test_a_timetable_that_was_over_before_it_goes_out_is_told_when_it_does(
+    ward: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was good when it was signed, and the ward would be silent."""
+    draft, later = ward.parent / "lich.toml", UtcMs(utc_now() + 20 * DAY_MS)
+    day = date.today() + timedelta(days=9)
+    draft.write_text(ONE_ENTRY.format(heading=f'areas = ["{AREA}"]', entry="", day=day))
+    assert sign(ward, "--draft", str(draft), "--key", "ward-routine") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("edge_agent.headend.cli.orders.utc_now", lambda: later)
+    monkeypatch.setattr("edge_agent.headend.dispatch.PUBLISH_S", 0.1)
+    assert (
+        main(["publish", *(word.format(ward=ward) for word in AT), "--envelope", str(ward.parent / "order.json")]) == 1
+    )
+    assert "once it is sent, all is SILENT" in capsys.readouterr().err
 
 
 def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import can_sign
+from edge_agent.headend.never_due import never_due
 from edge_agent.headend.noting import Noting, noted, unnoted
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.signing import add_signature, read_order
@@ -67,6 +69,7 @@ UNKNOWN = (
     "không có trong sổ lệnh đã gửi, xem lại mã: trạm không đính chính điều chưa phát ở đó / not in the book of "
     "published orders, is the id right? No station corrects what it has not played"
 )
+"""A correction of a wrong id is refused as of what was never played there; and the right one sounds on."""
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -177,19 +180,21 @@ def _publish(args: argparse.Namespace) -> int:
     if why_not is not None:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
-    _warn_of_unknown(order, outbox, now)
-    if can_sign(keyring) and set(_topics(args) or topics_of(order)) != set(topics_of(order)):
-        print(f"chú ý / note: {FOR_ALL}", file=sys.stderr)
+    for told in _notes(args, keyring, order, outbox, now):
+        print(f"chú ý / note: {told}", file=sys.stderr)
     _note_serial(keyring, order, envelope)
     noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
     return _send(args, keyring, envelope, now, noting)
 
 
-def _warn_of_unknown(order: Given, outbox: Outbox, now: UtcMs) -> None:
-    """A station refuses the correction of a wrong id as of what it never played; and the right one would sound on."""
+def _notes(args: argparse.Namespace, keyring: Keyring, order: Given, outbox: Outbox, now: UtcMs) -> Iterator[str]:
+    """What its officer may not expect: it may be long since it was signed, and by somebody else."""
+    yield from never_due(order, now, args.timezone)
     wrong = order.corrects if isinstance(order, Job) else ""
     if wrong and outbox.find(wrong, now) is None and outbox.entry(wrong, now) is None:
-        print(f"chú ý / note: corrects: {wrong}: {UNKNOWN}", file=sys.stderr)
+        yield f"corrects: {wrong}: {UNKNOWN}"
+    if can_sign(keyring) and set(_topics(args) or topics_of(order)) != set(topics_of(order)):
+        yield FOR_ALL
 
 
 def _note_serial(keyring: Keyring, order: Given, envelope: bytes) -> None:
