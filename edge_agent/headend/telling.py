@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.console.words import printable
 from edge_agent.core.as_run import RecordKind
-from edge_agent.core.effects import Conflict
+from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
@@ -241,6 +241,8 @@ def _told(play: Play) -> str:
             return _rule(play)
         case RecordKind.CHAIN:
             return f"{why_a_chain(play.detail)} [chain]: {play.detail}"
+        case RecordKind.REFUSAL:
+            return f"{VERDICTS[Verdict.REFUSED]} {_called(play)} [{play.outcome}]{_because(play.reason)}"
         case _:
             return _play(play)
 
@@ -251,15 +253,19 @@ def _rule(play: Play) -> str:
 
 
 def _play(play: Play) -> str:
-    title = play.titles[0] if play.titles else play.job_id
     zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây{_in_zone(zone, play)}" for zone in play.zones)
     length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
     broken = f"; TIẾNG BỊ NGẮT QUÃNG {play.underruns} lần" if play.underruns else ""
     seen = f"xác nhận: {EVIDENCE[play.evidence]}"
     rehearsal = "DIỄN TẬP " if play.rehearsal else ""
-    told = f"{rehearsal}{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
+    told = f"{rehearsal}{_called(play)}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
     also = "".join(f"; {words.upper()} [{code}]" for code, words in beside(play.detail))
     return f"{told}; {length}{f' ({zones})' if zones else ''}{also}{broken}; {seen}"
+
+
+def _called(play: Play) -> str:
+    """A command has no title."""
+    return (play.titles[0] if play.titles else play.job_id) or "?"
 
 
 def _in_zone(zone: ZonePlay, play: Play) -> str:

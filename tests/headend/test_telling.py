@@ -63,6 +63,14 @@ def kept(*changes: dict[str, object]) -> Kept:
 
 
 STATION = FakeStation(KEY)
+REFUSED: dict[str, object] = {
+    "kind": RecordKind.REFUSAL,
+    "outcome": Phase.REJECTED,
+    "zones": (),
+    "planned": None,
+    "started": None,
+    "played_ms": 0,
+}
 CONFLICTS = (
     Conflict(JobId("sang"), AT, Reason.QUIET_HOURS, ()),
     Conflict(JobId("lich-10"), AT, Reason.ZONE_LOCKED, (ZoneId("c2"),)),
@@ -169,6 +177,16 @@ CASES: list[tuple[Shown | Hushed, str]] = [
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
         "(c1 61,0 giây, ÂM LƯỢNG 0, c2 0,0 giây, lý do: bị ngắt để phát tin khẩn cấp [preempted]); xác nhận: đã ra "
         "tiếng",
+    ),
+    (
+        kept({**REFUSED, "job_id": "khoa-1", "items": (), "reason": Reason.WRONG_AUDIENCE}),
+        "05:30:05 tram-01: nhật ký phát số 1: từ chối lệnh khoa-1 [rejected], lý do: lệnh cho địa bàn hoặc cụm loa "
+        "khác [wrong_audience]",
+    ),
+    (
+        kept({**REFUSED, "outcome": Phase.EXPIRED, "reason": Reason.EXPIRED}),
+        "05:30:05 tram-01: nhật ký phát số 1: từ chối lệnh Bản tin phường [expired], lý do: lệnh phát đã hết hiệu lực "
+        "[expired]",
     ),
     (
         kept({"underruns": 2}),
