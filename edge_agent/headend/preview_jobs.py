@@ -14,6 +14,8 @@ from edge_agent.headend.drafting import DraftError, FindAudio, Surroundings
 from edge_agent.headend.drafts import finish, kind_of_draft
 from edge_agent.headend.given import kind_of
 from edge_agent.headend.signing import SigningError, read_order
+from edge_agent.spoken.own import NO_OWN_WORDS
+from edge_agent.spoken.table import Table
 from edge_agent.trust.orders import OrderType
 
 NOBODY = "nghe-thu"
@@ -30,19 +32,29 @@ NO_ENTRIES = (
 )
 
 
-def job_of_draft(draft: Mapping[str, object], entry: int | None, base: Path, find_audio: FindAudio, now: UtcMs) -> Job:
-    """The job that the draft would become, checked as before signing; of a timetable its ``entry``, from 1."""
+def job_of_draft(
+    draft: Mapping[str, object],
+    entry: int | None,
+    base: Path,
+    find_audio: FindAudio,
+    now: UtcMs,
+    words: Table | None = NO_OWN_WORDS,
+) -> Job:
+    """The job that the draft would become, checked as before signing; of a timetable its ``entry``, from 1.
+
+    ``words``: see ``Surroundings``.
+    """
     kind = kind_of_draft(draft)
     if kind not in (OrderType.JOB, OrderType.TIMETABLE):
         raise DraftError("type", f'"{kind}" {SOUNDLESS}')
     entries = draft.get("entries")
     if kind is OrderType.JOB or not isinstance(entries, list):
         _refuse_entry(entry)
-        return _finished(draft, base, find_audio, now)
+        return _finished(draft, base, find_audio, now, words)
     number = _chosen([_title(one) for one in entries], entry)
     try:
         # This one alone: the audio of the others need not be here, nor be decoded.
-        return _finished({**draft, "entries": [entries[number]]}, base, find_audio, now)
+        return _finished({**draft, "entries": [entries[number]]}, base, find_audio, now, words)
     except DraftError as error:
         raise DraftError(error.field.replace("entries[0]", f"entries[{number}]"), error.remedy) from error
 
@@ -58,7 +70,7 @@ def job_of_envelope(envelope: bytes, entry: int | None) -> Job:
     return order
 
 
-def _finished(draft: Mapping[str, object], base: Path, find_audio: FindAudio, now: UtcMs) -> Job:
+def _finished(draft: Mapping[str, object], base: Path, find_audio: FindAudio, now: UtcMs, words: Table | None) -> Job:
     around = Surroundings(
         realm=str(draft.get("realm", NOBODY)),
         issuer=NOBODY,
@@ -68,6 +80,7 @@ def _finished(draft: Mapping[str, object], base: Path, find_audio: FindAudio, no
         find_audio=find_audio,
         publish_audio=lambda _path, _facts: NOWHERE,
         base=base,
+        words=words,
     )
     order = finish(draft, around).order
     if isinstance(order, Timetable):

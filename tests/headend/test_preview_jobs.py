@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.job import TextItem
 from edge_agent.core.units import ClipKey
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.cli import draft_examples
@@ -15,6 +16,7 @@ from edge_agent.headend.drafts import finish
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.preview_jobs import NOBODY, job_of_draft, job_of_envelope
 from edge_agent.headend.signing import SigningError, sign_order
+from edge_agent.spoken.own import read_own
 from edge_agent.trust.keys import new_signer
 from tests.headend.preview_rig import NOW
 
@@ -50,6 +52,20 @@ def of_draft(draft: Draft, entry: int | None = None) -> str:
 def simple(**more: object) -> Draft:
     item = {"title": "Tin", "text": "Xin chào."}
     return {"class": "normal", "areas": ["vn/ha-noi/dong-thanh"], "volume": 70, "items": [item], **more}
+
+
+def test_a_text_is_heard_in_the_words_that_would_be_signed() -> None:
+    """Those of the province's own table; and what `sign` refuses as unreadable is not heard either."""
+    own = read_own('[abbreviations]\n"NTL" = "Nam Từ Liêm"\n')
+    draft = simple(items=[{"title": "Tin", "text": "Phường NTL mời họp."}])
+    (item,) = job_of_draft(draft, None, Path(), found, NOW, own).items
+    assert isinstance(item, TextItem)
+    assert item.text == "Phường Nam Từ Liêm mời họp."
+    (item,) = job_of_draft(draft, None, Path(), found, NOW, None).items
+    assert isinstance(item, TextItem)
+    assert item.text == "Phường NTL mời họp."
+    with pytest.raises(DraftError, match="NTL"):
+        job_of_draft(draft, None, Path(), found, NOW)
 
 
 def signed(draft: Draft) -> bytes:

@@ -66,6 +66,20 @@ def add_abbreviations(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_words(parser: argparse.ArgumentParser) -> None:
+    """How the texts of a draft are put into words, see ``read_words``."""
+    words = parser.add_mutually_exclusive_group()
+    add_abbreviations(words)
+    words.add_argument(
+        "--as-written", action="store_true", help="cả lời không đọc được / also a text that cannot be read"
+    )
+
+
+def read_words(args: argparse.Namespace) -> Table | None:
+    """By the province's table; None: as they are written."""
+    return None if args.as_written else own_words(args.abbreviations)
+
+
 def own_words(path: Path | None) -> Table:
     """The table in that file, or none. Raises CannotDo with field and remedy."""
     if path is None:

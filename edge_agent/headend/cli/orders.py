@@ -16,13 +16,13 @@ from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import (
     CannotDo,
     Tasks,
-    add_abbreviations,
     add_dir,
     add_task,
+    add_words,
     add_zone,
     address,
     content_url,
-    own_words,
+    read_words,
     refuse_a_source,
     write_file,
 )
@@ -93,11 +93,7 @@ def _add_sign(tasks: Tasks) -> None:
         type=content_url,
         help="địa chỉ trạm tải âm thanh / where stations fetch it: https://host:port",
     )
-    words = parser.add_mutually_exclusive_group()
-    add_abbreviations(words)
-    words.add_argument(
-        "--as-written", action="store_true", help="ký cả lời không đọc được / sign also a text that cannot be read"
-    )
+    add_words(parser)
     add_zone(parser)
 
 
@@ -134,8 +130,7 @@ def _sign(args: argparse.Namespace) -> int:
         refuse_a_source(args.out, "--out", (args.draft, args.abbreviations))
         _check_out(args.out)
         keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
-        words = None if args.as_written else own_words(args.abbreviations)
-        envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, words)[1]
+        envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, read_words(args))[1]
     write_file(args.out, envelope, "--out")
     order = read_order(envelope)
     if args.add is None:

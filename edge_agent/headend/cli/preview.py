@@ -14,7 +14,7 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import recorded_first
 from edge_agent.core.job import Job
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, refuse_a_source, whole
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, add_words, read_words, refuse_a_source, whole
 from edge_agent.headend.cli.shown import of_file
 from edge_agent.headend.drafting import read_draft
 from edge_agent.headend.handed import read_envelope
@@ -46,6 +46,7 @@ def add(tasks: Tasks) -> None:
     parser.add_argument("--out", type=Path, required=True, help="tệp WAV / where the sound goes")
     entry = "mục thứ mấy của lịch phát / which entry of a timetable"
     parser.add_argument("--entry", type=whole(1, ENTRIES_MAX), metavar="N", help=entry)
+    add_words(parser)
     add_stems(parser)
     parser.add_argument(
         "--content-dir", type=Path, help="nơi `sign` đặt âm thanh của lệnh đã ký / where a signed order's audio lies"
@@ -56,7 +57,7 @@ def _preview(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="nghe-thu-") as folder:
         studio = Studio(as_at_a_station(Path(folder), args.stems), args.content_dir)
         programme = studio.programme(_job(args, studio))
-        refuse_a_source(args.out, "--out", (args.draft, args.envelope, *studio.files.values()))
+        refuse_a_source(args.out, "--out", (args.draft, args.envelope, args.abbreviations, *studio.files.values()))
         try:
             studio.write(programme, args.out.absolute())
         except OSError as error:
@@ -90,4 +91,5 @@ def _job(args: argparse.Namespace, studio: Studio) -> Job:
     if args.envelope is not None:
         with of_file("--envelope", args.envelope):
             return job_of_envelope(read_envelope(args.envelope, "--envelope"), args.entry)
-    return job_of_draft(read_draft(args.draft), args.entry, args.draft.parent, studio.find_audio, utc_now())
+    draft, words = read_draft(args.draft), read_words(args)
+    return job_of_draft(draft, args.entry, args.draft.parent, studio.find_audio, utc_now(), words)
