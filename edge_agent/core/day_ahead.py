@@ -24,6 +24,7 @@ from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import Part, live_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
+from edge_agent.core.site import RELAY_ON_MS_MAX
 from edge_agent.core.state import KnownJob, State
 from edge_agent.core.street_ahead import Open, Street, Taken, at_once, given_up_at, parts_for, sounded, wish_of
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
@@ -34,6 +35,9 @@ LOOKED_AT_MAX = 750
 # Ten times what a ward plays on that day and the two before it, which its limits look back on; an exception's bound
 # looks back on all of its 16 days. Where those before are too full, the day is told without them. Some 0.1 s on the
 # bench for a ward, 2 s for 200 jobs that play once an hour.
+
+BEHIND_MS = RELAY_ON_MS_MAX
+# Who is due behind midnight may claim zones before it, or leave no room for a chime: so far a programme reaches at most.
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
@@ -50,7 +54,7 @@ def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
         return ()
     first, last = _bounds(day, state.site.timezone)
     for at in _looked_back_to(state, now, first, last):
-        run = _Run(state, now, last=last)
+        run = _Run(state, now, last=UtcMs(last + BEHIND_MS))
         if run.go_from(at):
             break
     reaches_in = [one for one in run.plan if one.planned < first < one.ends and one.reason is None]

@@ -18,7 +18,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulation, SetVolume, Window
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, audience
 from tests.core.long_day import Ward
@@ -390,3 +390,16 @@ def test_what_sounds_over_midnight_is_in_both_days() -> None:
     bench.pass_s(12 * 3_600)
     assert bench.phase("job-1") is Phase.PLAYING
     assert told(bench, TOMORROW) == [("job-1", None)]
+
+
+def test_what_claims_its_zones_before_midnight_is_told_by_the_day_before() -> None:
+    """Its relay rests for a minute before it closes: whoever is due meanwhile finds the zone taken."""
+    zones = {CHO: ZoneSite(CHO, "Chợ", 1_000), DINH: ZoneSite(DINH, "Đình", 1_000, least_off_ms=MINUTE_MS)}
+    ward = Ward(zones=zones, policy=NEVER_QUIET).boot()
+    ward.at(12 * 3_600 - 10, job_id="last", audience=audience(CHO))
+    daily = makers.rule_when(times=["00:00:30", "20:00:00"])
+    ward.order(job_id="daily", when=daily, items=[clip(1)])
+    foretold = told(ward)
+    ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
+    assert ("last", "missed", "zones_busy") in ward.outcomes()
+    assert foretold == [("daily", None), ("last", "zones_busy")]
