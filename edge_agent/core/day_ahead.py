@@ -37,7 +37,7 @@ LOOKED_AT_MAX = 750
 # bench for a ward, 2 s for 200 jobs that play once an hour.
 
 BEHIND_MS = RELAY_ON_MS_MAX
-# Who is due behind midnight may claim zones before it, or leave no room for a chime: so far a programme reaches at most.
+# Who is due behind midnight may claim zones before it, or leave a programme no room for its turns: none lasts longer.
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.

@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from edge_agent.core import clips, planning, policy, standing
+from edge_agent.core import clips, entrusted, planning, policy, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import day_begins, day_plan
-from edge_agent.core.job import PlayNow
+from edge_agent.core.job import JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Regulation
+from edge_agent.core.order import AllStop, Command, Pause, Regulation
 from edge_agent.core.outlook import InForce, Offer, Planned, Upcoming
 from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms, own_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Turn
-from edge_agent.core.units import JobId, ZoneId
+from edge_agent.core.units import JobId, UtcMs, ZoneId
+
+Halts = Sequence[tuple[Command, UtcMs]]
+"""``standing.halts``: found once for all that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class DaySheet:
 def upcoming(state: State, now: Now) -> tuple[Upcoming, ...]:
     """Every open occurrence, what sounds first, then by planned instant."""
     rules = standing.rules_of(state, now)
-    shown = [_shown(state, play, now, rules) for play in state.plays.values()]
+    halts = standing.halts(state, now)
+    shown = [_shown(state, play, now, rules, halts) for play in state.plays.values()]
     return tuple(sorted(shown, key=lambda one: (one.phase is not Phase.PLAYING, one.planned, one.job_id)))
 
 
@@ -85,7 +90,7 @@ def sounding_in(state: State, zone: ZoneId) -> JobId | None:
     return None
 
 
-def _shown(state: State, play: Occurrence, now: Now, rules: Rules) -> Upcoming:
+def _shown(state: State, play: Occurrence, now: Now, rules: Rules, halts: Halts) -> Upcoming:
     job = state.jobs[play.job_id].job
     lasts_ms = length_ms(play.parts) if play.parts else promised_ms(job)
     return Upcoming(
@@ -97,14 +102,22 @@ def _shown(state: State, play: Occurrence, now: Now, rules: Rules) -> Upcoming:
         zones=tuple(play.zones),
         hearing=play.zones_in(ZonePart.HEARING),
         phase=play.phase,
-        reason=_reason(state, play, now, rules, own_ms(play.parts) if play.parts else lasts_ms),
+        reason=_reason(state, play, now, rules, halts),
     )
 
 
-def _reason(state: State, play: Occurrence, now: Now, rules: Rules, lasts_ms: int) -> Reason | None:
+def _reason(state: State, play: Occurrence, now: Now, rules: Rules, halts: Halts) -> Reason | None:
     if play.phase in (Phase.ARMED, Phase.PLAYING):
         return None
-    job = state.jobs[play.job_id].job
+    job, at = state.jobs[play.job_id].job, UtcMs(max(play.planned, now.utc))
+    lasts_ms = own_ms(play.parts) if play.parts else promised_ms(job)
+    halted = _halted(state, play, halts, at)
+    if halted is not None:
+        return halted
+    if entrusted.expired(state, job, replace(now, utc=at)):
+        return Reason.TRUST_EXPIRED
+    if any(switching.longest_ms(Turn(state, now), zone) < lasts_ms for zone in play.zones):
+        return Reason.OVER_LIMIT
     if not isinstance(job.when, PlayNow):
         forbidden = policy.judge(rules, policy.wish_for(job, tuple(play.zones), play.planned, lasts_ms)).reason
         if forbidden is not None:
@@ -115,3 +128,17 @@ def _reason(state: State, play: Occurrence, now: Now, rules: Rules, lasts_ms: in
         return Reason.NOT_WELCOMED
     trouble = clips.trouble(state, job, by=now.mono_of(play.planned))
     return trouble[0] if trouble else play.held_by
+
+
+def _halted(state: State, play: Occurrence, halts: Halts, at: UtcMs) -> Reason | None:
+    """The all-stop or the pause of this moment that will still hold at its instant."""
+    job = state.jobs[play.job_id].job
+    for order, until in halts:
+        if at >= until:
+            continue
+        if isinstance(order.action, AllStop) and job.issued_at <= order.heading.issued_at:
+            return Reason.ALL_STOPPED
+        paused = isinstance(order.action, Pause) and job.plays_as is not JobClass.EMERGENCY
+        if paused and {*standing.zones_of(state, order)} & {*play.zones}:
+            return Reason.PAUSED
+    return None

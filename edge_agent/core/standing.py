@@ -216,12 +216,18 @@ def _ends(resume: RuleOrder, pause: RuleOrder, state: State) -> bool:
 
 def pauses_end(state: State, now: Now) -> list[UtcMs]:
     """When the pauses of this moment are over by themselves."""
-    paused = [
-        rule
-        for rule in state.rules.values()
-        if isinstance(rule.accepted.order, Command) and isinstance(rule.accepted.order.action, Pause) and not rule.held
+    return [until for order, until in halts(state, now) if isinstance(order.action, Pause)]
+
+
+def halts(state: State, now: Now) -> list[tuple[Command, UtcMs]]:
+    """The all-stops and pauses of this moment, each with the instant at which it is over by itself."""
+    rules = [rule for rule in state.rules.values() if not rule.held]
+    return [
+        (rule.accepted.order, now.utc_of(at))
+        for rule in rules
+        if isinstance(rule.accepted.order, Command) and isinstance(rule.accepted.order.action, AllStop | Pause)
+        if (at := _over_at(rule, state, now)) is not None
     ]
-    return [now.utc_of(at) for rule in paused if (at := _over_at(rule, state, now)) is not None]
 
 
 def cancelled(state: State, job_id: JobId, issuer: str, *, if_held: bool = False) -> bool:

@@ -242,12 +242,14 @@ def test_a_rehearsal_is_no_emergency_that_expiry_lets_pass() -> None:
     assert bench.answers()[-1] == ("refused", "trust_expired")
 
 
-def test_a_plan_tells_that_nothing_will_sound_when_documents_have_expired() -> None:
+def test_a_plan_and_what_is_next_tell_that_nothing_will_sound_when_documents_have_expired() -> None:
+    """Else whoever asks at the station why it is silent hears that it is not time yet."""
     bench = at_work()
     bench.at(3_600, job_id="planned")
     expire(bench, TRUST_GRACE_MS + 1_000)
     (entry,) = explain.day_sheet(bench.state, bench.now, local_time(bench.now.utc, "Asia/Ho_Chi_Minh").date()).plan
-    assert entry.reason is Reason.TRUST_EXPIRED
+    (shown,) = explain.upcoming(bench.state, bench.now)
+    assert entry.reason is shown.reason is Reason.TRUST_EXPIRED
 
 
 def test_an_order_that_is_revoked_before_the_disk_has_answered_is_answered() -> None:

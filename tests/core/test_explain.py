@@ -42,6 +42,11 @@ def told(bench: Bench, day: date = TODAY) -> list[tuple[str, str | None]]:
     return [(one.job_id, one.reason and one.reason.value) for one in plan(bench, day)]
 
 
+def following(bench: Bench) -> list[tuple[str, str | None]]:
+    """The same of what is open now, as state and console show it."""
+    return [(one.job_id, one.reason and one.reason.value) for one in explain.upcoming(bench.state, bench.now)]
+
+
 def clip(number: int, seconds: float = 10) -> dict[str, Any]:
     return makers.clip_item(digest=f"{number:064x}", duration_ms=round(seconds * SECOND_MS))
 
@@ -235,11 +240,13 @@ def test_an_all_stop_and_a_pause_are_told_while_they_hold() -> None:
     bench.at(60, job_id="soon")
     bench.at(7200, job_id="later")
     bench.rule(AllStop(15 * MINUTE_MS))
-    assert told(bench) == [("soon", "all_stopped"), ("later", None)]
+    assert told(bench) == following(bench) == [("soon", "all_stopped"), ("later", None)]
     bench = at_work()
     bench.at(60, job_id="soon")
-    bench.rule(Pause(HOUR_MS))
-    assert told(bench) == [("soon", "paused")]
+    bench.at(7200, job_id="later")
+    bench.at(70, job_id="elsewhere", audience=audience(DINH))
+    bench.rule(Pause(HOUR_MS), zones=(CHO,))
+    assert {*told(bench)} == {*following(bench)} == {("soon", "paused"), ("elsewhere", None), ("later", None)}
 
 
 def test_a_regulation_that_was_signed_ahead_holds_from_its_own_day_on() -> None:
@@ -312,7 +319,7 @@ def test_a_correction_of_what_nobody_heard_is_not_played() -> None:
 def test_a_programme_longer_than_a_relay_may_stay_closed_is_refused_beforehand() -> None:
     bench = at_work()
     bench.at(600, items=[clip(1, 7_200)], loops=2)
-    assert [one.reason for one in plan(bench)] == [Reason.OVER_LIMIT]
+    assert told(bench) == following(bench) == [("job-1", "over_limit")]
 
 
 # What holds now
