@@ -22,6 +22,11 @@ RANK = {JobClass.NORMAL: 0, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 2}
 """Only a higher rank takes a zone; an equal never takes over."""
 
 
+def plays_as(cls: JobClass, *, rehearsal: bool) -> JobClass:
+    """A rehearsal takes the emergency's path, but nobody's zone and no night."""
+    return JobClass.PRIORITY if rehearsal else cls
+
+
 class Preemption(StrEnum):
     """What becomes of a job that an emergency took zones from. While other zones play on, RESUME and RESTART rejoin."""
 
@@ -171,8 +176,8 @@ class Job:
 
     @property
     def plays_as(self) -> JobClass:
-        """The class by whose rules it plays: a rehearsal takes the emergency's path, but nobody's zone and no night."""
-        return JobClass.PRIORITY if self.rehearsal else self.cls
+        """The class by whose rules it plays."""
+        return plays_as(self.cls, rehearsal=self.rehearsal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 from typing import NoReturn
 
 from edge_agent.core.as_run import AsRun, ItemAsRun
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import JobClass, plays_as
 from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.text import tidy
 from edge_agent.core.units import JobId, UtcMs, ZoneId
@@ -103,7 +103,7 @@ def sounded_in(body: bytes) -> Sounded | None:
         lasted_ms = ordered_ms if told["played_ms"] is None else min(told["played_ms"], ordered_ms)
         return Sounded(
             job_id=JobId(told["job_id"]),
-            cls=JobClass(told["cls"]),
+            cls=plays_as(JobClass(told["cls"]), rehearsal=told.get("rehearsal", False)),
             started=UtcMs(started),
             ended=UtcMs(started + lasted_ms),
             zones=frozenset(ZoneId(zone) for zone in heard),
