@@ -29,6 +29,8 @@ INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
 ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = excluded.envelope, topic = excluded.topic,
     base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0, urgent = excluded.urgent
 """
+# What was over and begins again was received last, here as in memory: of two that are due at once one goes first.
+DROP_OVER = "DELETE FROM jobs WHERE job_id = ?2 AND over AND EXISTS (SELECT 1 FROM jobs WHERE job_id = ?1)"
 # The bytes of an entry stand in its timetable's row, and are found by the digest of both (reading.LOAD_JOBS).
 BEGIN_ENTRY = """
 INSERT INTO jobs SELECT ?2, digest, x'', topic, base, 0, not_after, 0, 0 FROM jobs WHERE job_id = ?1
@@ -94,6 +96,7 @@ class Store:
 
     def save_job(self, effect: SaveJob) -> None:
         accepted = effect.saved.accepted
+        self._write(DROP_OVER, accepted.order_id, accepted.order_id)
         self._write(
             SAVE_JOB,
             accepted.order_id,
@@ -223,6 +226,7 @@ class Store:
         if entries is None:
             return
         for job_id in entries.begin:
+            self._write(DROP_OVER, order_id, job_id)
             self._write(BEGIN_ENTRY, order_id, job_id)
         for job_id in entries.go_on:
             self._write(GO_ON_ENTRY, order_id, job_id)

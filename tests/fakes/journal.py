@@ -146,7 +146,7 @@ class FakeJournal:
     def save_job(self, effect: SaveJob) -> None:
         saved, accepted = effect.saved, effect.saved.accepted
         stored = StoredJob(accepted.order_id, effect.envelope, effect.topic, saved.base, saved.held)
-        self._put_row(Row(stored, Seen(accepted.digest, accepted.not_after, is_urgent(accepted))))
+        self._begin_row(Row(stored, Seen(accepted.digest, accepted.not_after, is_urgent(accepted))))
         self._save_entries(accepted.order_id, effect.entries)
 
     def release_job(self, job_id: JobId, base: UtcMs, entries: Entries | None = None) -> None:
@@ -158,7 +158,7 @@ class FakeJournal:
         if whole is None or entries is None:
             return
         for job_id in entries.begin:
-            self._put_row(replace(whole, job=replace(whole.job, job_id=job_id, envelope=b"", held=False), over=False))
+            self._begin_row(replace(whole, job=replace(whole.job, job_id=job_id, envelope=b"", held=False), over=False))
         for job_id in entries.go_on:
             self._change_row(
                 job_id,
@@ -284,6 +284,13 @@ class FakeJournal:
 
     def _write(self, **changes: Any) -> None:
         self._working = replace(self._open(), **changes)
+
+    def _begin_row(self, row: Row) -> None:
+        """What was over stands behind all others now."""
+        before = self._open().jobs.get(row.job.job_id)
+        if before is not None and before.over:
+            self.forget(row.job.job_id)
+        self._put_row(row)
 
     def _put_row(self, row: Row) -> None:
         self._write(jobs={**self._open().jobs, row.job.job_id: row})
