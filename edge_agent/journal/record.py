@@ -100,7 +100,9 @@ def sounded_in(body: bytes) -> Sounded | None:
         planned = told["ended"] if told["planned"] is None else told["planned"]
         started = counted_start(planned, planned if told["started"] is None else told["started"])
         ordered_ms = told["planned_ms"] - told.get("chimes_ms", 0)  # the day's limits count no chime
-        lasted_ms = ordered_ms if told["played_ms"] is None else min(told["played_ms"], ordered_ms)
+        played_ms = ordered_ms if told["played_ms"] is None else told["played_ms"]
+        # What began anew behind an emergency has sounded for longer than it is.
+        lasted_ms = max(min(played_ms, ordered_ms), played_ms - told.get("chimes_ms", 0))
         return Sounded(
             job_id=JobId(told["job_id"]),
             cls=plays_as(JobClass(told["cls"]), rehearsal=told.get("rehearsal", False)),

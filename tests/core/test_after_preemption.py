@@ -14,6 +14,7 @@ from edge_agent.core.plays import ZonePart
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
+from edge_agent.journal.record import Origin, body_of, sounded_in
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work, audience
 
 
@@ -89,6 +90,18 @@ def test_it_is_over_where_nobody_is_left_to_rejoin(preemption: str) -> None:
     assert (bulletin, "interrupted", "preempted") in bench.outcomes()
     bench.pass_s(1)
     assert bench.state.plays == {}
+
+
+def test_what_was_heard_before_it_restarted_counts_after_a_restart_of_the_station_too() -> None:
+    bench = at_work()
+    bulletin = taken_everywhere(bench, "restart")
+    bench.pass_s(1)
+    bench.end(bulletin)
+    lasted = [sound.ended - sound.started for sound in bench.state.past if sound.job_id == bulletin]
+    record = bench.every(fx.CommitRecord)[-1].record
+    restored = sounded_in(body_of(record, Origin("s", "1", "b")))
+    assert restored is not None
+    assert restored.ended - restored.started == sum(lasted) == 4_000 + CLIP_MS
 
 
 @pytest.mark.parametrize("preemption", ["resume", "restart", "rejoin"])
