@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict as Said
-from edge_agent.core.occurrence import Phase
+from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
 from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
 from edge_agent.headend.listening import LogBatch
@@ -18,7 +18,6 @@ from edge_agent.sync.reports import AnswerMsg
 NO_ANSWER = "no answer"
 TRANSIT_MS = 2_000
 # Between the station's reading of its clock and ours: its own queue, the broker, and this process.
-OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.EXPIRED, Phase.REJECTED, Phase.MISSED, Phase.INTERRUPTED})
 
 
 def told(answer: AnswerMsg) -> str:
@@ -150,10 +149,11 @@ def one_refusal(records: Sequence[Mapping[str, Any]], reason: Reason) -> Verdict
 
 def reasons_named(bodies: Sequence[Mapping[str, Any]]) -> Verdict:
     """Whatever did not sound whole says why, by a name of the catalogue."""
-    codes = {reason.value for reason in Reason}
+    # Lists: a station may write there what no set can be asked for.
+    codes, outcomes = [reason.value for reason in Reason], [phase.value for phase in OUTCOMES]
     for body in bodies:
         outcome, reason = body.get("outcome"), body.get("reason")
-        if outcome not in {phase.value for phase in OUTCOMES}:
+        if outcome not in outcomes:
             return Failed("an outcome of section 8", f"{outcome!a} in the record of {body.get('job_id')}")
         if outcome != Phase.SUCCEEDED and reason not in codes:
             return Failed("a reason of the catalogue (section 11)", f"{reason!a} in the record of {body.get('job_id')}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core.effects import Verdict as Said
-from edge_agent.core.occurrence import Phase
+from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.headend.conform import judges
@@ -176,11 +176,20 @@ def test_a_refusal_has_one_record_with_the_reason_of_the_answer() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [play(reason="missed"), play(outcome="failed"), play(outcome="failed", reason="bad luck"), play(outcome="armed")],
+    [
+        *(play(reason="missed"), play(outcome="failed"), play(outcome="failed", reason="bad luck")),
+        *(play(outcome="armed"), play(outcome=["failed"]), play(outcome="failed", reason=["missed"])),
+    ],
 )
 def test_what_did_not_sound_whole_must_say_why_in_the_words_of_the_catalogue(body: dict[str, Any]) -> None:
     assert passes(judges.reasons_named([play(), play(outcome="missed", reason="missed")]))
     assert failure(judges.reasons_named([body]))
+
+
+def test_every_outcome_of_the_protocol_is_one() -> None:
+    """What somebody has cancelled that morning lies in the log that the kit is sent."""
+    for outcome in OUTCOMES - {Phase.SUCCEEDED}:
+        assert passes(judges.reasons_named([play(outcome=outcome.value, reason="cancelled")])), outcome
 
 
 def test_a_record_repeats_what_was_ordered() -> None:
