@@ -15,6 +15,7 @@ from edge_agent.headend.conform.asking import ask
 from edge_agent.headend.conform.bench import Bench
 from edge_agent.headend.conform.content import Clip, Content, particulars, tone
 from edge_agent.headend.conform.orders import Order, Orders, rule
+from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.sync.reports import AnswerMsg
 
 SILENCE_MS = SECOND_MS
@@ -58,6 +59,13 @@ class Silent:
 
     def of(self, order: Order) -> list[Mapping[str, Any]]:
         return self.records[order.digest]
+
+    def each(self, *orders: Order) -> list[Mapping[str, Any]]:
+        """Every record of these. Raises CannotTry where there is none: who writes none claims nothing."""
+        found = [record for order in orders for record in self.of(order)]
+        if not found:
+            raise CannotTry("there was no record")
+        return found
 
 
 def order_in_silence(bench: Bench) -> Ordered:

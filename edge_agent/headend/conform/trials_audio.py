@@ -43,10 +43,9 @@ def _in_order(bench: Bench) -> Verdict:
 def _unplayed(bench: Bench) -> Verdict:
     wrong = _wrong(bench)
     scene = bench.act(silent)
-    for order in (wrong.altered, wrong.longer):
-        for record in scene.of(order):
-            if record.get("played_ms") != 0:
-                return Failed("nothing played", f"{record.get('played_ms')} ms")
+    for record in scene.each(wrong.altered, wrong.longer):
+        if record.get("played_ms") != 0:
+            return Failed("nothing played", f"{record.get('played_ms')} ms")
     return Passed("0 ms played")
 
 

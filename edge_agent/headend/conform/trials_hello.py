@@ -32,6 +32,8 @@ def _hello_first(bench: Bench) -> Verdict:
 
 def _fresh_nonces(bench: Bench) -> Verdict:
     nonces = [str(one.told.get("nonce")) for one in bench.of(Up.HELLO)]
+    if not nonces:
+        raise CannotTry("no hello was seen")
     if len(set(nonces)) != len(nonces):
         return Failed("a nonce of its own for each hello", f"{len(nonces)} hellos, {len(set(nonces))} nonces")
     return Passed(f"{len(nonces)} hellos, as many nonces")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.headend.conform import judges
@@ -15,6 +12,7 @@ from edge_agent.headend.conform.scene_resend import resend
 from edge_agent.headend.conform.scene_return import come_back, places
 from edge_agent.headend.conform.scene_silent import silent
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
+from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.plays import read_play
 from edge_agent.headend.schemas import faults
 from edge_agent.sync.topics import Up
@@ -22,15 +20,21 @@ from edge_agent.trust.keys import new_signer
 from edge_agent.trust.strict_json import WireError, parse
 
 
-def _chain(bench: Bench) -> Verdict:
+def _uploads(bench: Bench) -> list[LogBatch]:
+    """Every upload of the run; where there was none yet, one is given cause to come."""
     if not bench.batches():
         _refusal_record(bench)
-    return judges.chained(bench.batches())
+    if not bench.batches():
+        raise CannotTry("no record was uploaded")
+    return bench.batches()
+
+
+def _chain(bench: Bench) -> Verdict:
+    return judges.chained(_uploads(bench))
 
 
 def _fits_what_is_held(bench: Bench) -> Verdict:
-    if not bench.batches():
-        _refusal_record(bench)
+    _uploads(bench)
     if bench.troubles:
         return Failed("records that follow what the headend holds", bench.troubles[0].detail)
     return Passed("every upload was taken")
@@ -125,16 +129,15 @@ def _one_record(bench: Bench) -> Verdict:
 def _planned(bench: Bench) -> Verdict:
     scene = bench.act(silent)
     due = scene.ordered.once.payload["when"]["utc"]
-    for order in (scene.ordered.once, scene.ordered.timetable):
-        for record in scene.of(order):
-            if record.get("planned") != due:
-                return Failed(f"planned {due}", f"{record.get('planned')}")
+    for record in scene.each(scene.ordered.once, scene.ordered.timetable):
+        if record.get("planned") != due:
+            return Failed(f"planned {due}", f"{record.get('planned')}")
     return Passed("planned at the ordered instant, by wall time too")
 
 
 def _nothing_played(bench: Bench) -> Verdict:
     scene = bench.act(silent)
-    for record in [record for records in scene.records.values() for record in records]:
+    for record in scene.each(*scene.ordered.all()):
         if record.get("played_ms") != 0 or record.get("frames") != 0 or record.get("started") is not None:
             return Failed("nothing claimed that was not seen", f"played_ms {record.get('played_ms')}")
     return Passed("0 ms played, never started")
@@ -143,26 +146,17 @@ def _nothing_played(bench: Bench) -> Verdict:
 def _as_ordered(bench: Bench) -> Verdict:
     scene = bench.act(silent)
     once = scene.ordered.once
-    if not scene.of(once):
-        raise CannotTry("there was no record")
-    return judges.unchanged(scene.of(once)[0], once.payload)
-
-
-def _bodies(bench: Bench) -> list[Mapping[str, Any]]:
-    return [parse(record.body) for batch in bench.batches() for record in batch.records]
+    return judges.unchanged(scene.each(once)[0], once.payload)
 
 
 def _own_reasons(bench: Bench) -> Verdict:
-    if not bench.batches():
-        _refusal_record(bench)
-    since = {one.told.get("boot_id") for one in bench.of(Up.STATE)}
-    return judges.reasons_named([body for body in _bodies(bench) if body.get("boot_id") in since])
+    bodies = [parse(record.body) for batch in _uploads(bench) for record in batch.records]
+    since = [one.told.get("boot_id") for one in bench.of(Up.STATE)]
+    return judges.reasons_named([body for body in bodies if body.get("boot_id") in since])
 
 
 def _readable(bench: Bench) -> Verdict:
-    if not bench.batches():
-        _refusal_record(bench)
-    for batch in bench.batches():
+    for batch in _uploads(bench):
         for record in batch.records:
             try:
                 play = read_play(record)
