@@ -16,6 +16,8 @@ from edge_agent.journal.record import GENESIS, ChainPoint, verify_chain
 from edge_agent.sync.reports import AnswerMsg
 
 NO_ANSWER = "no answer"
+NO_TIME = (ClockSource.UNSET, ClockSource.FLOOR)
+# A clock that says so bounds nothing (protocol, 7.6).
 TRANSIT_MS = 2_000
 # Between the station's reading of its clock and ours: its own queue, the broker, and this process.
 
@@ -108,6 +110,8 @@ def clock_right(clock: Mapping[str, Any], ours: int, expected: str = "within wha
     utc, error_ms = clock.get("utc"), clock.get("max_error_ms")
     if not isinstance(utc, int) or not isinstance(error_ms, int):
         return Failed("a clock in a message that counts", "none")
+    if clock.get("source") in NO_TIME:
+        return Passed(f"source {clock.get('source')}, which claims nothing")
     off_ms, allowed_ms = abs(utc - ours), error_ms + TRANSIT_MS
     if off_ms > allowed_ms:
         return Failed(f"a clock {expected} ({allowed_ms} ms with the transit)", f"{off_ms} ms off")
@@ -115,11 +119,11 @@ def clock_right(clock: Mapping[str, Any], ours: int, expected: str = "within wha
 
 
 def clock_proven(clock: Mapping[str, Any]) -> Verdict:
-    """After a welcome the time comes from it, or from something better."""
+    """After a welcome the time comes from it, or from what was tighter: NTP, also such as has gone since (7.4)."""
     source = clock.get("source")
-    if source in (ClockSource.SIGNED, ClockSource.NTP):
+    if source in (ClockSource.SIGNED, ClockSource.NTP, ClockSource.HOLDOVER):
         return Passed(f"source {source}")
-    return Failed("source signed or ntp after a welcome", f"{source}")
+    return Failed("source signed, ntp or holdover after a welcome", f"{source}")
 
 
 def one_play(records: Sequence[Mapping[str, Any]], outcomes: Sequence[Phase], *reasons: Reason | None) -> Verdict:

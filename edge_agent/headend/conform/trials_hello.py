@@ -241,7 +241,7 @@ CLAUSES: tuple[Clause, ...] = (
         "CLK-2",
         "7",
         "nguồn giờ sau khi được trả lời",
-        "after a welcome the time comes from it (`signed`), or from `ntp`",
+        "after a welcome the time comes from it (`signed`), or from NTP that was tighter (`ntp`, `holdover`)",
         SCENE + "the state after the right welcome is read",
         _clock_signed,
     ),

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from edge_agent.core.clock_trust import ClockState, adopt_ntp, adopt_signed
 from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import MINUTE_MS, JobId, MonoMs, UtcMs
 from edge_agent.headend.conform import judges
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict, first_failure
 from edge_agent.headend.listening import LogBatch
@@ -22,6 +23,7 @@ ACCEPTED = AnswerMsg(Said.ACCEPTED, "a" * 64, JobId("job-1"), None, UtcMs(1))
 REFUSED = AnswerMsg(Said.REFUSED, "a" * 64, JobId(""), Reason.SIGNATURE_INVALID, UtcMs(1))
 KNOWN = AnswerMsg(Said.KNOWN, "a" * 64, JobId("job-1"), Reason.REPLAYED, UtcMs(1))
 EPOCH = "e" * 16
+NOON = UtcMs(1_790_830_800_000)
 
 
 def records(count: int, epoch: str = EPOCH) -> list[StoredRecord]:
@@ -135,6 +137,19 @@ def test_a_clock_may_be_as_wrong_as_it_says() -> None:
     assert passes(judges.clock_right(clock, 1_002_400))
     assert "600000 ms off" in failure(judges.clock_right(clock, 1_600_000))
     assert "none" in failure(judges.clock_right({}, 1_000_000))
+
+
+@pytest.mark.parametrize("source", ["unset", "floor"])
+def test_a_clock_that_knows_no_time_claims_none(source: str) -> None:
+    assert passes(judges.clock_right({"utc": 5_000, "max_error_ms": 0, "source": source}, NOON))
+
+
+def test_a_welcome_over_a_slow_line_leaves_a_right_station_in_the_holdover_of_ntp() -> None:
+    mono = MonoMs(60 * MINUTE_MS)
+    ntp = adopt_ntp(ClockState(), NOON, mono, 5)
+    later = MonoMs(mono + 20 * MINUTE_MS)
+    clock = adopt_signed(ntp, UtcMs(NOON + 20 * MINUTE_MS), later, 900).read(later)
+    assert passes(judges.clock_proven({"source": clock.source.value})), clock.source
 
 
 @pytest.mark.parametrize(("source", "good"), [("signed", True), ("ntp", True), ("rtc", False), ("unset", False)])
