@@ -219,6 +219,7 @@ class Bench:
         self.seen = [replace(one, number=number) for number, one in enumerate(self.seen)]
         if not self._there():
             self._await_connection()
+        self._await_welcome()
 
     def _there(self) -> bool:
         """Whether the station seems to be connected, by its last state, and through the relay where there is one."""
@@ -234,6 +235,14 @@ class Bench:
                 f"không nghe thấy trạm / no word of station {self.station} on {ROOT}/u/{self.station}/…: đã kết nối "
                 f"chưa? / is it connected{through}?"
             )
+
+    def _await_welcome(self) -> None:
+        """A station that was switched on before the kit may know no time until it asks again, and keeps what comes
+        unjudged until then. Whether it ever takes a welcome is a clause of its own."""
+        newest = self.newest_state()
+        if newest is None or newest.told.get("welcomed") is not True:
+            patience_s = self.pace.hello_again_s + self.pace.slack_s
+            self.wait(lambda one: one.told.get("welcomed") is True, patience_s, len(self.seen))
 
     def newest_state(self) -> Seen | None:
         """What the station said of itself last."""

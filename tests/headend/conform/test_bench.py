@@ -28,13 +28,13 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
 from edge_agent.sync import messages
-from edge_agent.sync.reports import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg, Why
 from edge_agent.sync.topics import Up
 from edge_agent.trust.keys import load_signer, new_signer
 from tests.headend.conform.test_orders import AREA, HANOI, NOON, QUIET, STATION
 from tests.headend.fake_station import RECORD, STATE, FakeStation
 
-PACE = Pace(answer_s=0.2, silence_s=0.05, show_s=0.2, back_s_max=0.2)
+PACE = Pace(hello_again_s=0.2, answer_s=0.2, silence_s=0.05, show_s=0.2, back_s_max=0.2, slack_s=0.2)
 # Nobody is waited for here: what a test wants heard is in the queue before.
 OTHER = StationId("tram-02")
 BOOT = "0123456789abcdef"
@@ -113,6 +113,33 @@ def test_a_station_that_is_not_there_is_said_to_be_not_there(rig: Rig) -> None:
     rig.says(rig.station.state(replace(STATE, online=False)), retained=True)
     with pytest.raises(BenchError, match="is it connected"):
         rig.bench.begin()
+
+
+def test_a_station_that_was_there_before_the_kit_is_welcomed_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then it keeps an order that is void by now, as the protocol asks (7.8), and SES-9 would call that wrong."""
+    honest, settled = rig.line.send, Bench.settle
+
+    def welcomed(topic: str, payload: bytes, expiry_s: int | None = None) -> bool:
+        rig.says(rig.station.state(replace(STATE, why=Why.CHANGE)))
+        return honest(topic, payload, expiry_s)
+
+    def settle(bench: Bench, seconds: float) -> None:
+        settled(bench, seconds)
+        rig.says(rig.station.hello())  # it asks again, for nobody has answered before
+
+    rig.line.send = welcomed  # type: ignore[method-assign]
+    monkeypatch.setattr(Bench, "settle", settle)
+    rig.says(rig.station.state(replace(STATE, welcomed=False)), retained=True)
+    rig.bench.begin()
+    newest = rig.bench.newest_state()
+    assert newest is not None
+    assert newest.told["welcomed"] is True
+
+
+def test_a_station_that_takes_no_welcome_is_tried_all_the_same(rig: Rig) -> None:
+    rig.says(rig.station.state(replace(STATE, welcomed=False)), retained=True)
+    rig.bench.begin()
+    assert [one.kind for one in rig.bench.seen] == [Up.STATE]
 
 
 def test_an_answer_is_found_by_its_digest(rig: Rig) -> None:
