@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edge_agent.headend.conform.bench import Bench
+from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.kit import attempt
+from edge_agent.headend.conform.scene_resend import Resend, resend
 from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, order_in_silence, silent
-from edge_agent.headend.conform.verdicts import NotTried, Verdict
-from tests.headend.conform.test_bench import Rig, rig, ward
+from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
+from tests.headend.conform.test_bench import PACE, PLAYED, Rig, rig, ward
 
 __all__ = ["rig", "ward"]
 
@@ -36,3 +39,35 @@ def test_who_writes_no_record_has_not_shown_what_stands_in_one(rig: Rig, number:
 @pytest.mark.parametrize("number", ["LOG-14", "LOG-15", "LOG-16", "LOG-17", "HEL-2", "ANS-2"])
 def test_who_says_nothing_passes_nothing(rig: Rig, number: str) -> None:
     assert isinstance(verdict(rig.bench, number), NotTried)
+
+
+def uploads(rig: Rig, *ranges: tuple[int, int]) -> list[Seen]:
+    """Of five records these, one upload each, as the bench has seen them; a minute apart."""
+    rig.station.play(*[PLAYED] * 5)
+    for first, last in ranges:
+        rig.says(rig.station.log(first, last))
+    rig.bench.settle(PACE.silence_s)
+    return [replace(one, at_s=60.0 * number) for number, one in enumerate(rig.bench.seen)]
+
+
+def resent(bench: Bench, first: Seen, repeated: Seen | None) -> None:
+    bench._acts[resend] = Resend(first, repeated, frozenset(), frozenset(), None)
+
+
+def test_the_next_record_is_not_the_one_that_nobody_has_acknowledged(rig: Rig) -> None:
+    """A station that believes a stranger's acknowledgement goes on with whatever ends next."""
+    first, following, again = uploads(rig, (1, 2), (3, 3), (1, 3))
+    resent(rig.bench, first, following)
+    assert isinstance(verdict(rig.bench, "LOG-9"), Failed)
+    resent(rig.bench, first, again)
+    assert isinstance(verdict(rig.bench, "LOG-9"), Passed)
+
+
+def test_records_that_come_again_at_once_come_too_soon(rig: Rig) -> None:
+    """Each time costs somebody's data."""
+    rig.bench.pace = replace(PACE, log_again_s=60)
+    first, again = uploads(rig, (1, 2), (1, 2))
+    resent(rig.bench, first, replace(again, at_s=1.0))
+    assert isinstance(verdict(rig.bench, "LOG-8"), Failed)
+    resent(rig.bench, first, again)
+    assert verdict(rig.bench, "LOG-8") == Passed("again after 60 s")
