@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,9 +11,12 @@ from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.kit import attempt
 from edge_agent.headend.conform.scene_resend import Resend, resend
+from edge_agent.headend.conform.scene_return import come_back
 from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, order_in_silence, silent
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
+from edge_agent.sync.reports import StateMsg, Why
 from tests.headend.conform.test_bench import PACE, PLAYED, Rig, rig, ward
+from tests.headend.fake_station import STATE
 
 __all__ = ["rig", "ward"]
 
@@ -71,3 +75,18 @@ def test_records_that_come_again_at_once_come_too_soon(rig: Rig) -> None:
     assert isinstance(verdict(rig.bench, "LOG-8"), Failed)
     resent(rig.bench, first, again)
     assert verdict(rig.bench, "LOG-8") == Passed("again after 60 s")
+
+
+@pytest.mark.parametrize(
+    ("before", "right"),
+    [(replace(STATE, online=False, why=Why.CONNECTION_LOST), True), (STATE, False)],
+    ids=["the broker's will", "a birth"],
+)
+def test_a_will_that_the_broker_publishes_late_is_not_the_stations_first_word(
+    rig: Rig, before: StateMsg, right: bool
+) -> None:
+    rig.says(rig.station.state(before))
+    rig.says(rig.station.hello())
+    rig.bench.settle(PACE.silence_s)
+    rig.bench._acts[come_back] = SimpleNamespace(mark=0, taken_s=0.0, hello=rig.bench.seen[-1])
+    assert isinstance(verdict(rig.bench, "HEL-1"), Passed) is right
