@@ -88,6 +88,11 @@ class Content(AbstractContextManager["Content"]):
         """How often a station asked for it."""
         return sum(f"/clip/{digest}" in line for line in list(self._lines))
 
+    def first_asked(self, *digests: str) -> str:
+        """For which of these a station asked first; "" where it asked for none."""
+        found = (digest for line in list(self._lines) for digest in digests if f"/clip/{digest}" in line)
+        return next(found, "")
+
     def __enter__(self) -> Content:
         self._server.start()
         return self

@@ -37,6 +37,8 @@ def _in_order(bench: Bench) -> Verdict:
     first, second = content.asked(wrong.elsewhere), content.asked(wrong.absent_clip)
     if not first or not second:
         return Failed("each address asked", f"the first {first}, the second {second} times")
+    if content.first_asked(wrong.elsewhere, wrong.absent_clip) != wrong.elsewhere:
+        return Failed("the first address asked first", "the second one")
     return Passed(f"the first {first}, the second {second} times")
 
 
@@ -79,7 +81,7 @@ CLAUSES: tuple[Clause, ...] = (
         "10",
         "thử lần lượt mọi địa chỉ",
         "the URLs are tried in their order",
-        "an order names two addresses with nothing there; both must be asked",
+        "an order names two addresses with nothing there; both must be asked, the first one first",
         _in_order,
     ),
     Clause(

@@ -9,11 +9,14 @@ import pytest
 
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clauses import chosen
+from edge_agent.headend.conform.content import Content
 from edge_agent.headend.conform.kit import attempt
 from edge_agent.headend.conform.scene_resend import Resend, resend
 from edge_agent.headend.conform.scene_return import come_back
 from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, order_in_silence, silent
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.session import BrokerAddress
 from edge_agent.sync.reports import StateMsg, Why
 from tests.headend.conform.test_bench import PACE, PLAYED, Rig, rig, ward
 from tests.headend.fake_station import STATE
@@ -26,10 +29,11 @@ def verdict(bench: Bench, number: str) -> Verdict:
     return attempt(bench, clause)
 
 
-def heard_nothing(bench: Bench) -> None:
-    """The silent orders were sent, and of none a record came."""
+def heard_nothing(bench: Bench, *addresses: str) -> None:
+    """The silent orders were sent, and of none a record came; one has a clip at these two addresses."""
     once, timetable, altered, longer, absent = (bench.orders.normal() for _ in range(5))
-    ordered = Ordered(once, None, timetable, Wrong(altered, longer, absent, "", ""))
+    elsewhere, own = addresses or ("", "")
+    ordered = Ordered(once, None, timetable, Wrong(altered, longer, absent, elsewhere, own))
     bench.content = object()  # type: ignore[assignment]
     bench._acts |= {order_in_silence: ordered, silent: Silent(ordered, {one.digest: [] for one in ordered.all()})}
 
@@ -90,3 +94,14 @@ def test_a_will_that_the_broker_publishes_late_is_not_the_stations_first_word(
     rig.bench.settle(PACE.silence_s)
     rig.bench._acts[come_back] = SimpleNamespace(mark=0, taken_s=0.0, hello=rig.bench.seen[-1])
     assert isinstance(verdict(rig.bench, "HEL-1"), Passed) is right
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"), [("ab", True), ("abab", True), ("ba", False), ("bab", False), ("a", False), ("", False)]
+)
+def test_the_addresses_of_a_clip_are_tried_in_their_order(rig: Rig, ward: Keyring, asked: str, right: bool) -> None:
+    digests = {"a": "a" * 64, "b": "b" * 64}
+    heard_nothing(rig.bench, *digests.values())
+    with Content(ward, BrokerAddress("localhost", 0)) as rig.bench.content:
+        rig.bench.content._lines += [f'127.0.0.1 "GET /clip/{digests[each]} HTTP/1.1" 404 -' for each in asked]
+        assert isinstance(verdict(rig.bench, "AUD-4"), Passed) is right
