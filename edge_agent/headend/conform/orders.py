@@ -36,6 +36,7 @@ NOWHERE = "https://unreachable.invalid/clip/"
 # A name that is never given out (RFC 6761), for stations that reach no content server of the kit.
 NOBODY = "khong-co"
 # A name that no station, zone, issuer or level has.
+EVENT = "kiem-thu"
 LOUD_ENOUGH = 10
 # What an audible trial asks for, of 100.
 
@@ -113,8 +114,9 @@ class Orders:
         return sorted((pen for pen in made if pen.signers), key=lambda pen: pen.role.threshold)
 
     def pen(self, cls: JobClass = JobClass.NORMAL) -> Pen:
-        """The pen for a class, its limits as wide as can be had."""
-        able = [pen for pen in self.pens() if cls in _grant(pen.role).limits.classes]
+        """The pen for a class, its limits as wide as can be had; what is only offered waits for the commune."""
+        limits = [(pen, _grant(pen.role).limits) for pen in self.pens()]
+        able = [pen for pen, its in limits if cls in its.classes and cls not in its.offered]
         full = [pen for pen in able if len(pen.signers) >= pen.role.threshold]
         if not full:
             raise CannotTry(f"no role for {cls.value} orders has enough keys in the ward's directory")
@@ -159,10 +161,11 @@ class Orders:
         return self.signed(self.emergency_payload(**over), self.pen(JobClass.EMERGENCY).enough)
 
     def emergency_payload(self, **over: Any) -> dict[str, Any]:
-        """The same, unsigned."""
-        now = self.now()
-        given = {"class": "emergency", "event": "kiem-thu", "when": {"kind": "now"}, "not_after": now + MINUTE_MS}
-        return self.payload(self.pen(JobClass.EMERGENCY), **(given | over))
+        """The same, unsigned, of an event that its role may warn of."""
+        now, pen = self.now(), self.pen(JobClass.EMERGENCY)
+        event = min(_grant(pen.role).limits.events, default=EVENT)
+        given = {"class": "emergency", "event": event, "when": {"kind": "now"}, "not_after": now + MINUTE_MS}
+        return self.payload(pen, **(given | over))
 
     def signed(self, payload: Mapping[str, Any], signers: Sequence[Signer], kind: str = "job") -> Order:
         """The envelope around a payload, by whoever is given."""

@@ -15,7 +15,8 @@ from edge_agent.trust.limits import EMERGENCY_VALIDITY_MS_MAX, TIMETABLE_VALIDIT
 from edge_agent.trust.orders import VOLUME_MAX, OrderType
 from edge_agent.trust.roles import JobGrant
 
-ELSEWHERE = "vn/noi-khac/xa-khac"
+ELSEWHERE = "nuoc-khac/noi-khac/xa-khac"
+# In another country too: a role may order all over its own.
 NOW = {"kind": "now"}
 CLOCKS_APART_MS = 3 * MINUTE_MS
 # More than the two minutes that section 5 allows for clocks that are apart.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,12 +15,14 @@ from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
+from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.conform import wrong_orders as wrong
 from edge_agent.headend.conform.orders import Order, Orders, Rules
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
+from edge_agent.trust.fields import within_areas
 from edge_agent.trust.judge import make_judge
 
 AREA = "vn/ha-noi/dong-thanh"
@@ -122,6 +125,47 @@ def test_a_station_without_quiet_hours_has_no_night(keyring: Keyring) -> None:
 def test_without_a_role_with_hours_that_clause_cannot_be_tried(orders: Orders) -> None:
     with pytest.raises(CannotTry, match="no role of the trust file has hours"):
         wrong.beyond_hours(orders)
+
+
+def test_an_emergency_is_of_an_event_that_its_role_may_warn_of(tmp_path: Path) -> None:
+    def of_floods_alone(ward: Any) -> None:
+        ward["roles"][1]["limits"]["events"] = ["lu-quet", "bao"]
+
+    keyring = renewed(tmp_path, (AREA, of_floods_alone))
+    orders = orders_at(keyring, NOON)
+    assert isinstance(judged(keyring, orders.emergency()), Accepted)
+    too_long = judged(keyring, wrong.emergency_for_too_long(orders))
+    assert isinstance(too_long, Rejected)
+    assert too_long.reason is Reason.VALIDITY_TOO_LONG
+
+
+def test_what_a_role_only_offers_is_not_written_by_it(tmp_path: Path) -> None:
+    """It would wait for the commune, and no station would begin it."""
+
+    def by_day(ward: Any) -> None:
+        ward["roles"][0]["limits"]["hours"] = [["05:00", "21:00"]]
+
+    def offers(province: Any) -> None:
+        province["roles"][0]["limits"]["offered"] = ["normal", "priority"]
+
+    keyring = renewed(tmp_path, (AREA, by_day), (AREA.rpartition("/")[0], offers))
+    order = judged(keyring, orders_at(keyring, NOON).normal())
+    assert isinstance(order, Accepted)
+    assert (order.role, order.offered) == ("ward-routine", False)
+
+
+def renewed(folder: Path, *changes: tuple[str, Callable[[Any], None]]) -> Keyring:
+    """A network in which these documents were signed anew, each with a change."""
+    keyring = create_keyring(folder / "net", "demo", default_roles(AREA, 2), NOON)
+    for area, change in changes:
+        renew(keyring, area, NOON, change)
+    keyring.enrol(STATION, AREA)
+    return keyring
+
+
+def test_what_is_elsewhere_lies_in_no_area_of_ours() -> None:
+    """A role may order in all of its country."""
+    assert not within_areas(wrong.ELSEWHERE, (AREA.partition("/")[0],))
 
 
 def test_a_class_whose_keys_lie_elsewhere_cannot_be_tried(keyring: Keyring, tmp_path: Path) -> None:
