@@ -23,6 +23,8 @@ class Pace:
     # How long nothing must come where nothing may: an answer takes milliseconds on a desk.
     show_s: float = 5
     # A change goes into one state within 500 ms; the rest is the line.
+    ready_s: float = 75
+    # From an order to its first sample: fetching, staging, and an amplifier of 60 s, the slowest that a station drives.
     slack_s: float = 10
     # On top of a period of the protocol: a loaded station, a slow line.
 

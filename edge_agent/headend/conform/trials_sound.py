@@ -27,7 +27,9 @@ SHORT_MS = 2 * SECOND_MS
 LONG_MS = 20 * SECOND_MS
 # Long enough for an emergency to find it playing, after the slowest amplifier's warm-up.
 START_S = 75
-# Fetching, staging, and an amplifier of 60 s: the slowest that a station drives.
+# How long the kit waits for what should sound: as long as ``Pace.ready_s`` of the protocol, whatever a test's is.
+LATE_S = 75
+# How late the second of two may begin: the first one's sound, and another warm-up.
 LENGTH_OFF_MS = 250
 # Between the signed duration and what left the card: padding of codecs and of the last period.
 CHIMES_MS_MAX = 10 * SECOND_MS
@@ -86,14 +88,15 @@ def play_twice(bench: Bench) -> Played:
 
 def take_turns(bench: Bench) -> Turns:
     """Two for one instant: what cannot play beside the other waits."""
-    zone, due = _zones(bench)[0], bench.orders.due()
+    # Ahead by all that an amplifier may need: what is due sooner may be missed by a right station (8.2).
+    zone, due = _zones(bench)[0], bench.orders.due(round(bench.pace.ready_s * SECOND_MS))
     first = _sounding(bench, SHORT_MS, zones=[zone], due=due, order=1)
-    late = {"policy": "late", "limit_s": START_S}
+    late = {"policy": "late", "limit_s": LATE_S}
     second = _sounding(bench, SHORT_MS, zones=[zone], due=due, order=2, missed=late)
     for order in (first, second):
         ask(bench, order)
     for order in (first, second):
-        bench.record(order.digest, START_S)
+        bench.record(order.digest, bench.pace.ready_s + START_S)
     return Turns(due, bench.records(first.digest), bench.records(second.digest))
 
 

@@ -30,6 +30,7 @@ QUICK = Pace(
     answer_s=8,
     silence_s=1,
     show_s=4,
+    ready_s=5,
 )
 """The protocol's periods for tests, ten times as short and more; the heartbeat is as short as it may be configured."""
 

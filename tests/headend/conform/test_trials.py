@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from edge_agent.core.site import WARM_UP_MS_MAX
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.content import Content
@@ -14,6 +15,7 @@ from edge_agent.headend.conform.kit import attempt
 from edge_agent.headend.conform.scene_resend import Resend, resend
 from edge_agent.headend.conform.scene_return import come_back
 from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, order_in_silence, silent
+from edge_agent.headend.conform.trials_sound import take_turns
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import BrokerAddress
@@ -105,3 +107,15 @@ def test_the_addresses_of_a_clip_are_tried_in_their_order(rig: Rig, ward: Keyrin
     with Content(ward, BrokerAddress("localhost", 0)) as rig.bench.content:
         rig.bench.content._lines += [f'127.0.0.1 "GET /clip/{digests[each]} HTTP/1.1" 404 -' for each in asked]
         assert isinstance(verdict(rig.bench, "AUD-4"), Passed) is right
+
+
+def test_what_is_to_begin_at_its_instant_is_ordered_ahead_by_the_slowest_warm_up(
+    rig: Rig, ward: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.bench.audible = True
+    rig.says(rig.station.state())
+    rig.bench.settle(PACE.silence_s)
+    monkeypatch.setattr(Bench, "record", lambda *_: None)
+    with Content(ward, BrokerAddress("localhost", 0)) as rig.bench.content:
+        planned = take_turns(rig.bench).planned
+    assert planned - rig.bench.orders.now() > WARM_UP_MS_MAX
