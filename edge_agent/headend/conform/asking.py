@@ -10,7 +10,7 @@ from edge_agent.headend.conform import judges
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clause import Clause
 from edge_agent.headend.conform.orders import Order, Orders
-from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
+from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict
 from edge_agent.sync.reports import AnswerMsg
 
 Write: TypeAlias = "Callable[[Orders], Order]"
@@ -19,6 +19,14 @@ Write: TypeAlias = "Callable[[Orders], Order]"
 def ask(bench: Bench, order: Order, topic: str = "") -> AnswerMsg | None:
     """The answer to one delivery of an order."""
     return awaited(bench, order, bench.send(order, topic))
+
+
+def ask_to_sound(bench: Bench, order: Order) -> AnswerMsg | None:
+    """The same for what a scene needs to become due. Raises CannotTry where the ward's rules of the day forbid it."""
+    answer = ask(bench, order)
+    if untried := judges.forbidden(answer):
+        raise CannotTry(untried.why)
+    return answer
 
 
 def awaited(bench: Bench, order: Order, since: int) -> AnswerMsg | None:

@@ -9,13 +9,21 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
-from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
+from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
 from edge_agent.headend.listening import LogBatch
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import GENESIS, ChainPoint, verify_chain
 from edge_agent.sync.reports import AnswerMsg
 
 NO_ANSWER = "no answer"
+WARD_RULES = frozenset(
+    {
+        *(Reason.HOLIDAY, Reason.WEEKDAY_MASK, Reason.SESSIONS_PER_DAY, Reason.SESSION_TOO_LONG),
+        *(Reason.MINUTES_PER_DAY, Reason.LIVE_MINUTES_PER_DAY, Reason.BATTERY_RESERVE),
+        *(Reason.ZONE_SILENCED, Reason.ZONE_LOCKED, Reason.OUTSIDE_EXCEPTION),
+    }
+)
+# What a ward may have laid down and nobody has told the kit, but for its quiet hours: a right station refuses by them.
 NO_TIME = (ClockSource.UNSET, ClockSource.FLOOR)
 # A clock that says so bounds nothing (protocol, 7.6).
 TRANSIT_MS = 2_000
@@ -27,11 +35,20 @@ def told(answer: AnswerMsg) -> str:
     return answer.verdict.value + (f", {answer.reason}" if answer.reason else "")
 
 
+def forbidden(answer: AnswerMsg | None) -> NotTried | None:
+    """Whether the ward's rules of that day, and not the protocol, had the order refused."""
+    if answer is None or answer.verdict is not Said.REFUSED or answer.reason not in WARD_RULES:
+        return None
+    return NotTried(f"the ward's rules forbid sound now: {answer.reason}")
+
+
 def refused(answer: AnswerMsg | None, *reasons: Reason) -> Verdict:
     """The order must be refused by one of these names; by those that anybody can provoke, without its job id."""
     expected = f"refused, {' or '.join(reason.value for reason in reasons)}"
     if answer is None:
         return Failed(expected, NO_ANSWER)
+    if untried := forbidden(answer):
+        return untried
     if answer.verdict is not Said.REFUSED or answer.reason not in reasons:
         return Failed(expected, told(answer))
     if answer.reason in UNAUTHENTICATED - {Reason.UNSUPPORTED, Reason.MALFORMED} and answer.job_id:
@@ -45,6 +62,8 @@ def accepted(answer: AnswerMsg | None, job_id: str, *, or_known: bool = False) -
     expected = " or ".join(verdict.value for verdict in wanted)
     if answer is None:
         return Failed(expected, NO_ANSWER)
+    if untried := forbidden(answer):
+        return untried
     if answer.verdict not in wanted:
         return Failed(expected, told(answer))
     if answer.job_id != job_id:

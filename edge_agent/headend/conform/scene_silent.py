@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.core.units import SECOND_MS, UtcMs
-from edge_agent.headend.conform.asking import ask
+from edge_agent.headend.conform.asking import ask, ask_to_sound
 from edge_agent.headend.conform.bench import Bench
 from edge_agent.headend.conform.content import Clip, Content, particulars, tone
 from edge_agent.headend.conform.orders import Order, Orders, rule
@@ -69,11 +69,11 @@ class Silent:
 
 
 def order_in_silence(bench: Bench) -> Ordered:
-    """Send them. Raises CannotTry by night: then none is due soon."""
+    """Send them. Raises CannotTry by night, and on a day on which nothing may sound: then none is due soon."""
     bench.orders.by_day()
     due = UtcMs(bench.orders.due() // SECOND_MS * SECOND_MS)  # a timetable is written in whole seconds
     once, timetable = bench.orders.normal(due=due), bench.orders.normal(due=due, when=rule(bench.orders, due))
-    answer = ask(bench, once)
+    answer = ask_to_sound(bench, once)
     ordered = Ordered(once, answer, timetable, None if bench.content is None else _wrong(bench.orders, bench.content))
     for order in ordered.all()[1:]:
         ask(bench, order)

@@ -9,7 +9,7 @@ from edge_agent.headend.conform.asking import acceptance, ask, refusal, take
 from edge_agent.headend.conform.bench import Bench
 from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.orders import Order, Orders, Pen, identity
-from edge_agent.headend.conform.verdicts import CannotTry, Failed, Verdict
+from edge_agent.headend.conform.verdicts import CannotTry, Passed, Verdict
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, payload_type
 from edge_agent.trust.keys import new_signer
 from edge_agent.trust.strict_json import dump
@@ -92,7 +92,7 @@ def _nearly_full(orders: Orders) -> Order:
 def _written_otherwise(bench: Bench) -> Verdict:
     order = bench.orders.normal()
     first = take(bench, order)
-    if isinstance(first, Failed):
+    if not isinstance(first, Passed):
         return first
     return judges.known(ask(bench, order.spoilt(envelopes.respelled, readable=True)), order.job_id)
 

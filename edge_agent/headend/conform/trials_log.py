@@ -107,6 +107,8 @@ def _not_again(bench: Bench) -> Verdict:
 
 def _none_waiting(bench: Bench) -> Verdict:
     waiting = bench.act(resend).waiting
+    if waiting is None:
+        raise CannotTry("no state came")
     if waiting != 0:
         return Failed("records_waiting 0 once everything is acknowledged", f"{waiting}")
     return Passed("0 records wait")

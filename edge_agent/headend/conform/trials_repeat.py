@@ -24,7 +24,7 @@ AT_ONCE = 5
 def _replayed(bench: Bench) -> Verdict:
     order = bench.orders.normal()
     first = take(bench, order)
-    if isinstance(first, Failed):
+    if not isinstance(first, Passed):
         return first
     return judges.known(ask(bench, order), order.job_id)
 
@@ -32,7 +32,7 @@ def _replayed(bench: Bench) -> Verdict:
 def _id_reused(bench: Bench) -> Verdict:
     order = bench.orders.normal()
     first = take(bench, order)
-    if isinstance(first, Failed):
+    if not isinstance(first, Passed):
         return first
     other = bench.orders.normal(job_id=order.job_id)
     return judges.refused(ask(bench, other), Reason.ID_REUSED)

@@ -14,7 +14,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MINUTE_MS, SECOND_MS
 from edge_agent.headend.conform import judges
-from edge_agent.headend.conform.asking import ask
+from edge_agent.headend.conform.asking import ask, ask_to_sound
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.content import particulars, tone
@@ -77,7 +77,7 @@ def play_twice(bench: Bench) -> Played:
     zone = _zones(bench)[0]
     order = _sounding(bench, SHORT_MS, zones=[zone], now=True)
     mark = len(bench.seen)
-    ask(bench, order)
+    ask_to_sound(bench, order)
     playing = bench.wait(lambda one: _plays(one, order), START_S, mark)
     again = ask(bench, order)
     bench.record(order.digest, START_S)
@@ -94,7 +94,7 @@ def take_turns(bench: Bench) -> Turns:
     late = {"policy": "late", "limit_s": LATE_S}
     second = _sounding(bench, SHORT_MS, zones=[zone], due=due, order=2, missed=late)
     for order in (first, second):
-        ask(bench, order)
+        ask_to_sound(bench, order)
     for order in (first, second):
         bench.record(order.digest, bench.pace.ready_s + START_S)
     return Turns(due, bench.records(first.digest), bench.records(second.digest))
@@ -105,7 +105,7 @@ def warn(bench: Bench) -> Warning_:
     pen = bench.orders.pen(JobClass.EMERGENCY)
     normal = _sounding(bench, LONG_MS, zones=[], now=True)
     mark = len(bench.seen)
-    ask(bench, normal)
+    ask_to_sound(bench, normal)
     if bench.wait(lambda one: _plays(one, normal), START_S, mark) is None:
         raise CannotTry("the normal order that was to be cut off did not play")
     words = {**particulars("Đây là phát thử"), "kind": "text", "text": "Đây là phát thử."}

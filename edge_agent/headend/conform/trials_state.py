@@ -75,7 +75,7 @@ def _coming(bench: Bench) -> Verdict:
     mark = len(bench.seen)
     ordered = bench.act(order_in_silence)
     order = ordered.once
-    if isinstance(verdict := judges.accepted(ordered.answer, order.job_id), Failed):
+    if not isinstance(verdict := judges.accepted(ordered.answer, order.job_id), Passed):
         return verdict
     shown = bench.wait(lambda one: _shows(one, order.job_id), bench.pace.show_s, mark)
     if shown is None:

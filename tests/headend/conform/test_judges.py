@@ -82,6 +82,19 @@ def test_a_replay_must_be_known(answer: AnswerMsg | None) -> None:
     assert "known" in failure(judges.known(answer, "job-1"))
 
 
+@pytest.mark.parametrize("reason", ["weekday_mask", "holiday", "sessions_per_day", "minutes_per_day", "zone_silenced"])
+def test_a_day_on_which_nothing_may_sound_is_not_the_stations_fault(reason: str) -> None:
+    """Five days a week, two sessions a day: nobody tells the kit what a ward has laid down."""
+    answer = replace(REFUSED, job_id=JobId("job-1"), reason=Reason(reason))
+    untried = NotTried(f"the ward's rules forbid sound now: {reason}")
+    assert judges.accepted(answer, "job-1") == untried
+    assert judges.refused(answer, Reason.QUIET_HOURS) == untried
+
+
+def test_quiet_hours_are_what_the_kit_was_told() -> None:
+    assert failure(judges.accepted(replace(REFUSED, reason=Reason.QUIET_HOURS), "job-1"))
+
+
 def test_every_order_has_its_answer_and_no_more_than_it_had_deliveries() -> None:
     sent = {"a" * 64: 2}
     assert passes(judges.answered_once(sent, [ACCEPTED, KNOWN]))

@@ -7,11 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from edge_agent.core.effects import Verdict as Said
+from edge_agent.core.reasons import Reason
 from edge_agent.core.site import WARM_UP_MS_MAX
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.content import Content
 from edge_agent.headend.conform.kit import attempt
+from edge_agent.headend.conform.orders import Order, Orders
 from edge_agent.headend.conform.scene_resend import Resend, resend
 from edge_agent.headend.conform.scene_return import come_back
 from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, order_in_silence, silent
@@ -29,6 +32,21 @@ __all__ = ["rig", "ward"]
 def verdict(bench: Bench, number: str) -> Verdict:
     (clause,) = chosen([number])
     return attempt(bench, clause)
+
+
+@pytest.mark.parametrize("number", ["STA-5", "LOG-4", "LOG-5", "JOB-27", "REP-1", "REP-2", "ENV-23"])
+def test_on_a_day_without_broadcasts_no_clause_fails_that_needs_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    normal = Orders.normal
+
+    def refused(orders: Orders, **over: object) -> Order:
+        order = normal(orders, **over)
+        rig.answers(order, Said.REFUSED, Reason.WEEKDAY_MASK)
+        return order
+
+    monkeypatch.setattr(Orders, "normal", refused)
+    assert verdict(rig.bench, number) == NotTried("the ward's rules forbid sound now: weekday_mask")
 
 
 def heard_nothing(bench: Bench, *addresses: str) -> None:
