@@ -7,6 +7,7 @@ import re
 from datetime import time
 from pathlib import Path
 
+from edge_agent.core.site import IntoQuiet
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
 
 WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -51,6 +52,12 @@ def add(tasks: Tasks) -> None:
         type=quiet,
         default=(time(21), time(5)),
         help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none",
+    )
+    parser.add_argument(
+        "--into-quiet",
+        choices=[each.value for each in IntoQuiet],
+        default=IntoQuiet.REFUSE.value,
+        help="bản tin kéo dài vào giờ yên tĩnh: trạm từ chối hay cắt / what would run into them it refuses, or cuts",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="ghi kết quả cho máy đọc / results for machines")
     add_zone(parser)

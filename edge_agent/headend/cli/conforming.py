@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from edge_agent.core.site import IntoQuiet
 from edge_agent.headend.cli.options import write_file
 from edge_agent.headend.conform import report
 from edge_agent.headend.conform.clause import Result
@@ -28,7 +29,7 @@ def run_kit(args: argparse.Namespace) -> int:
         station=args.station,
         broker=args.broker,
         records=args.records or args.dir / "records",
-        rules=Rules(args.timezone, args.quiet),
+        rules=Rules(args.timezone, args.quiet, args.into_quiet == IntoQuiet.CUT),
         content=args.content,
         relay=args.relay,
         audible=args.audible,

@@ -43,10 +43,12 @@ LOUD_ENOUGH = 10
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the station was told and the broker does not show: its time zone, its ward's quiet hours."""
+    """What the station was told and the broker does not show: its time zone, its ward's quiet hours, and whether a
+    programme that would run into them is cut there (``into_quiet``)."""
 
     timezone: ZoneInfo
     quiet: tuple[time, time] | None
+    cut: bool = False
 
     def are_quiet(self, at: int, duration_ms: int = MINUTE_MS) -> bool:
         """Whether sound from ``at`` on would touch the quiet hours."""

@@ -120,6 +120,8 @@ def rule_by_night(orders: Orders) -> Order:
 
 
 def into_the_night(orders: Orders) -> Order:
+    if orders.rules.cut:
+        raise CannotTry("the station cuts a programme where the quiet hours begin (--into-quiet)")
     return orders.normal(due=orders.night() - 30 * SECOND_MS, items=[orders.nothing(duration_ms=MINUTE_MS)])
 
 

@@ -134,6 +134,12 @@ def test_quiet_hours_are_read_as_people_write_them() -> None:
             quiet(wrong)
 
 
+def test_what_the_station_does_where_the_night_begins_is_told_to_the_kit() -> None:
+    asked = ["conform", "--dir", "ward", "--broker", "localhost:1", "--station", "tram-01"]
+    assert build_parser().parse_args(asked).into_quiet == "refuse"
+    assert build_parser().parse_args([*asked, "--into-quiet", "cut"]).into_quiet == "cut"
+
+
 def test_two_watches_of_a_ward_may_run_but_no_kit_beside_them(tmp_path: Path) -> None:
     with (
         headend_lock(tmp_path, alone=False),

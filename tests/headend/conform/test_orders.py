@@ -122,6 +122,13 @@ def test_a_station_without_quiet_hours_has_no_night(keyring: Keyring) -> None:
         Orders(keyring, keyring.stations[STATION], rules, lambda: NOON).night()
 
 
+def test_a_station_that_cuts_where_the_night_begins_need_not_refuse_what_runs_into_it(keyring: Keyring) -> None:
+    station = keyring.stations[STATION]
+    with pytest.raises(CannotTry, match="--into-quiet"):
+        wrong.into_the_night(Orders(keyring, station, Rules(HANOI, QUIET, cut=True), lambda: NOON))
+    assert isinstance(judged(keyring, wrong.into_the_night(orders_at(keyring, NOON))), Accepted)
+
+
 def test_without_a_role_with_hours_that_clause_cannot_be_tried(orders: Orders) -> None:
     with pytest.raises(CannotTry, match="no role of the trust file has hours"):
         wrong.beyond_hours(orders)
