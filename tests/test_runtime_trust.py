@@ -14,6 +14,7 @@ from edge_agent.core.events import AckToken
 from edge_agent.core.heads import Head, Home, Kept, Manifest
 from edge_agent.core.state import Told
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.schemas import faults
 from edge_agent.journal.port import StoredRecord
 from edge_agent.runtime import _behind_the_record
 from edge_agent.trust.bundle import write_file
@@ -42,6 +43,17 @@ def send(agent: Agent, *documents: bytes) -> None:
         before = len(answers(agent))
         agent.broker.publish(makers.JOB_TOPIC, document)
         agent.until(lambda: len(answers(agent)) > before)  # noqa: B023 - waited for at once
+
+
+def test_what_a_station_says_of_a_document_is_as_its_schema_says(tmp_path: Path) -> None:
+    """It is no order, so its answer names none, whatever the verdict."""
+    with Agent(tmp_path, trust=FILE) as agent:
+        agent.until_welcomed()
+        newer = signed_trust(ward(2), HANOI)
+        send(agent, newer, newer, WARD_1)
+        said = agent.broker.said("answer")
+    assert [(one["verdict"], one["job_id"]) for one in said] == [("accepted", ""), ("known", ""), ("refused", "")]
+    assert [faults("answer", one) for one in said] == [[]] * 3
 
 
 def plan_for_later(agent: Agent) -> None:

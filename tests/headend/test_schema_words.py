@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from edge_agent.sync.reports import Why
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
-from tests.headend.schema_papers import TRUST
+from tests.headend.schema_papers import PROTOCOL, TRUST
 from tests.trust import makers
 from tools.schema_tree import branches, followed, listed, whole
 
@@ -45,6 +46,14 @@ def test_the_enumerations_are_the_codes_own() -> None:
     assert common["limits"]["properties"]["commands"]["items"]["enum"] == [one.value for one in What]
     scheme = whole("trust")["properties"]["keys"]["additionalProperties"]["properties"]["scheme"]
     assert scheme["enum"] == [one.value for one in Scheme]
+
+
+def test_an_answer_may_have_every_reason_for_which_the_protocol_says_what_to_do() -> None:
+    table = PROTOCOL.read_text("utf-8").partition("**5.6** ")[2].partition("**5.7** ")[0]
+    rows = re.findall(r"^\| `refused`, ([^|]+)\|", table, re.MULTILINE)
+    told = {code for row in rows for code in re.findall("`([a-z_]+)`", row)} & {reason.value for reason in Reason}
+    assert len(told) > 30
+    assert told <= {*listed(whole("answer")["properties"]["reason"])}
 
 
 def _in_order(phases: frozenset[Any]) -> list[Any]:
