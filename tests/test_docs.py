@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import _parser as agent_parser
+from edge_agent.core import policy
 from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
@@ -63,6 +64,21 @@ EXAMPLES = ROOT / "docs" / "examples"
 OPERATIONS = ROOT / "docs" / "operations.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
 COMMAND_S_MAX = 60
+
+
+def test_the_table_of_outcomes_has_the_reasons_that_stations_record() -> None:
+    """A server that counts by this table must not meet a reason that stands nowhere in it."""
+    text = PROTOCOL.read_text("utf-8")
+    section = text.partition("| `outcome` | when | reasons |")[2].partition("**8.2 ")[0]
+    rows = re.findall(r"^\| `([a-z]+)` \|[^|]*\|([^|]*)\|", section, re.MULTILINE)
+    told: dict[str, list[str]] = {outcome: [] for outcome, _ in rows}
+    for outcome, reasons in rows:
+        told[outcome] += re.findall("`([a-z_]+)`", reasons)
+    rules = section.partition("**The ward's rules**")[2].partition("**What held it back**")[0]
+    assert {reason.value for _, reason in policy._CHECKS} <= {*re.findall("`([a-z_]+)`", rules)}
+    assert Reason.LIVE_UNREACHABLE in told["failed"], "10.9"
+    assert Reason.WITHDRAWN in told["interrupted"], "17.6"
+    assert Reason.TOO_MUCH_SOUND in told["interrupted"], "a repetition that its role has no more sound for"
 
 
 def test_the_diagram_of_an_occurrence_is_the_transition_table() -> None:
