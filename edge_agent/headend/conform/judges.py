@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, ClockSource
 from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
@@ -139,10 +139,13 @@ def clock_right(clock: Mapping[str, Any], ours: int, expected: str = "within wha
 
 def clock_proven(clock: Mapping[str, Any]) -> Verdict:
     """After a welcome the time comes from it, or from what was tighter: NTP, also such as has gone since (7.4)."""
-    source = clock.get("source")
-    if source in (ClockSource.SIGNED, ClockSource.NTP, ClockSource.HOLDOVER):
-        return Passed(f"source {source}")
-    return Failed("source signed, ntp or holdover after a welcome", f"{source}")
+    source, error_ms = clock.get("source"), clock.get("max_error_ms", 0)
+    if source not in (ClockSource.SIGNED, ClockSource.NTP, ClockSource.HOLDOVER):
+        return Failed("source signed, ntp or holdover after a welcome", f"{source}")
+    if error_ms > TIMETABLE_ERROR_MAX_MS:
+        # Whoever claims that any time may be right is never wrong.
+        return Failed(f"a clock that is trusted (7.7), within {TIMETABLE_ERROR_MAX_MS} ms", f"{error_ms} ms")
+    return Passed(f"source {source}")
 
 
 def one_play(records: Sequence[Mapping[str, Any]], outcomes: Sequence[Phase], *reasons: Reason | None) -> Verdict:

@@ -170,6 +170,12 @@ def test_after_a_welcome_the_time_comes_from_it_or_from_ntp(source: str, good: b
     assert passes(judges.clock_proven({"source": source})) is good
 
 
+def test_a_clock_that_may_be_wrong_by_anything_has_not_been_set_by_a_welcome() -> None:
+    clock = {"source": "ntp", "max_error_ms": 120_000}
+    assert passes(judges.clock_proven(clock))
+    assert "3600000 ms" in failure(judges.clock_proven(clock | {"max_error_ms": 3_600_000}))
+
+
 def play(**over: Any) -> dict[str, Any]:
     return {"kind": "play", "outcome": "succeeded", "reason": None} | over
 
