@@ -22,6 +22,7 @@ from edge_agent.headend.conform.content import particulars
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
+from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import open_envelope, pae, payload_type, sign
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.orders import OrderType
@@ -32,6 +33,8 @@ SOON_MS = 5 * SECOND_MS
 # Until a silent order is due: long enough to be shown as coming, short enough to wait for its record.
 VALID_MS = 5 * MINUTE_MS
 QUARTER_MS = 15 * MINUTE_MS
+COMMAND_MS = MINUTE_MS
+# Half of what a command may be valid for: clocks may be apart, and nobody is to obey it later.
 NOWHERE = "https://unreachable.invalid/clip/"
 # A name that is never given out (RFC 6761), for stations that reach no content server of the kit.
 NOBODY = "khong-co"
@@ -94,7 +97,8 @@ class Order:
 
     @property
     def job_id(self) -> str:
-        return str(self.payload.get("job_id", ""))
+        """Its id; what is no job calls it ``order_id``."""
+        return str(self.payload.get("job_id", self.payload.get("order_id", "")))
 
 
 @dataclass(slots=True)
@@ -111,8 +115,11 @@ class Orders:
 
     def pens(self) -> list[Pen]:
         """Every role that may order sound here and has enough keys at hand, fewest signatures and the ward's first."""
+        return self._pens(OrderType.JOB)
+
+    def _pens(self, kind: OrderType) -> list[Pen]:
         downward = self.keyring.trust.roles  # from the root's document to the ward's
-        made = [Pen(role, self._signers(role)) for role in reversed(downward) if self._reaches(role)]
+        made = [Pen(role, self._signers(role)) for role in reversed(downward) if self._reaches(role, kind)]
         return sorted((pen for pen in made if pen.signers), key=lambda pen: pen.role.threshold)
 
     def pen(self, cls: JobClass = JobClass.NORMAL) -> Pen:
@@ -123,6 +130,45 @@ class Orders:
         if not full:
             raise CannotTry(f"no role for {cls.value} orders has enough keys in the ward's directory")
         return min(full, key=lambda pen: (bool(_grant(pen.role).limits.hours), pen.role.threshold))
+
+    def desk(self, what: What, issuer: str = "") -> Pen:
+        """Who may command that in an issuer's name; without one in that in which silent orders are given."""
+        issuer = issuer or _grant(self.pen().role).issuer
+        pens = [pen for pen in self._pens(OrderType.COMMAND) if what in _grant(pen.role).limits.commands]
+        return self._full(f"command {what.value}", [pen for pen in pens if _grant(pen.role).issuer == issuer])
+
+    def owner(self) -> Pen:
+        """Who lays down the ward's policy."""
+        return self._full("lay down the policy", self._pens(OrderType.REGULATION))
+
+    def _full(self, what: str, pens: Sequence[Pen]) -> Pen:
+        for pen in pens:
+            if len(pen.signers) >= pen.role.threshold:
+                return pen
+        raise CannotTry(f"no role that may {what} here has enough keys in the ward's directory")
+
+    def rule(self, kind: OrderType, pen: Pen, valid_ms: int, /, **own: Any) -> Order:
+        """An order that is no job, for this station alone; ``own`` is what its kind has, or replaces in its heading."""
+        now, grant = self.now(), _grant(pen.role)
+        self._count += 1
+        given: dict[str, Any] = {
+            "realm": self.keyring.realm,
+            "type": kind.value,
+            "order_id": f"{grant.issuer[:40]}-conform-{self._run}-{self._count}",
+            "issuer": grant.issuer,
+            "level": grant.level,
+            "key_epoch": 0,
+            "serial": self.keyring.serials.next(grant.issuer, now),
+            "issued_at": now,
+            "not_before": now,
+            "not_after": now + valid_ms,
+            "audience": {"stations": [str(self.station.station)]},
+        }
+        return self.signed(given | own, pen.enough, kind.value)
+
+    def command(self, what: What, *, issuer: str = "", valid_ms: int = COMMAND_MS, **more: Any) -> Order:
+        """Something to be done at once."""
+        return self.rule(OrderType.COMMAND, self.desk(what, issuer), valid_ms, do={"what": what.value, **more})
 
     def payload(self, pen: Pen, **over: Any) -> dict[str, Any]:
         """A whole silent order for soon, for this station, as ``pen``'s role may give it; ``over`` replaces fields."""
@@ -213,9 +259,9 @@ class Orders:
                 return at
         raise CannotTry(f"the hours of role {role.name} leave out only the quiet hours")
 
-    def _reaches(self, role: Role) -> bool:
+    def _reaches(self, role: Role, kind: OrderType) -> bool:
         here = self.station.area
-        areas = role.grant.limits.areas if role.grant is not None and OrderType.JOB in role.orders else ()
+        areas = role.grant.limits.areas if role.grant is not None and kind in role.orders else ()
         return any(here == area or here.startswith(f"{area}/") for area in areas)
 
     def _signers(self, role: Role) -> tuple[Signer, ...]:

@@ -16,7 +16,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.cli import agent
-from edge_agent.core import intake, policy, talk
+from edge_agent.core import commands, intake, policy, talk
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import SendAnswer
 from edge_agent.core.events import Judgement, Rejected
@@ -25,9 +25,10 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Link
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import client, connection
-from edge_agent.trust import envelope, judge, keeper
+from edge_agent.trust import chain, envelope, judge, keeper
 from edge_agent.trust.envelope import Envelope
 from edge_agent.trust.keys import PublicKey, new_signer
+from edge_agent.trust.orders import OrderType
 from edge_agent.upstream import Upstream
 
 
@@ -190,6 +191,28 @@ def keeps_rubbish_unacknowledged() -> None:
     agent.MqttSession.ack = ack  # type: ignore[method-assign]
 
 
+def obeys_no_cancel() -> None:
+    """What was taken is played, whatever is said since."""
+    commands._do = lambda *_: None
+
+
+def lets_officers_write_the_policy() -> None:
+    """Who may sign something may sign a regulation."""
+    honest = judge.keys_for  # type: ignore[attr-defined]
+    judge.keys_for = lambda trust, _order: honest(trust, OrderType.JOB)  # type: ignore[attr-defined]
+    judge.who_may = lambda trust, *_: trust.roles[-1:]  # type: ignore[attr-defined]
+    judge.enough = lambda *_: True  # type: ignore[attr-defined]
+
+
+def believes_any_trust_document() -> None:
+    """A trust document is as good as whoever carries it."""
+
+    def believed(_envelope: Envelope, keys: Iterable[PublicKey]) -> frozenset[PublicKey]:
+        return frozenset(keys)
+
+    chain.signers_of = believed  # type: ignore[attr-defined]
+
+
 DEVIATIONS: dict[str, Callable[[], None]] = {}
 CAUGHT_BY: dict[str, str] = {}
 for _plant, _clause in (
@@ -206,6 +229,9 @@ for _plant, _clause in (
     (begins_every_session_anew, "SES-8"),
     (obeys_what_is_retained, "SES-10"),
     (believes_any_welcome, "HEL-4"),
+    (obeys_no_cancel, "CMD-1"),
+    (lets_officers_write_the_policy, "RUL-1"),
+    (believes_any_trust_document, "TRU-1"),
 ):
     DEVIATIONS[_plant.__name__] = _plant
     CAUGHT_BY[_plant.__name__] = _clause

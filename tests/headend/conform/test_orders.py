@@ -12,19 +12,25 @@ import pytest
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, JobClass
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.ceremonies import renew
+from edge_agent.headend.conform import trials_rules as rules
 from edge_agent.headend.conform import wrong_orders as wrong
+from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.orders import Order, Orders, Rules
-from edge_agent.headend.conform.verdicts import CannotTry
+from edge_agent.headend.conform.pace import Pace
+from edge_agent.headend.conform.verdicts import CannotTry, Failed
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
+from edge_agent.trust.commands import What
 from edge_agent.trust.fields import within_areas
-from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keeper import Keeper
 
+RULES = ("RUL-1", "RUL-2", "RUL-3", "RUL-4", "RUL-5")
 AREA = "vn/ha-noi/dong-thanh"
 STATION = StationId("tram-01")
 QUIET = (time(21), time(5))
@@ -51,8 +57,8 @@ def orders(keyring: Keyring) -> Orders:
 
 def judged(keyring: Keyring, order: Order) -> object:
     zones = {ZoneId("c1"): ZoneSite(ZoneId("c1"), "", 0)}
-    judge = make_judge(keyring.trust, Site(STATION, "demo", AREA, "Asia/Ho_Chi_Minh", zones))
-    return judge(f"loa/1/d/{STATION}/job", order.envelope)
+    site = Site(STATION, "demo", AREA, "Asia/Ho_Chi_Minh", zones)
+    return Keeper(keyring.chain, site).judge(f"loa/1/d/{STATION}/job", order.envelope)
 
 
 def test_a_silent_order_is_good_and_names_itself(keyring: Keyring, orders: Orders) -> None:
@@ -96,6 +102,51 @@ def test_a_wrong_order_is_refused_as_what_it_is(
     judgement = judged(keyring, write(orders))
     assert isinstance(judgement, Rejected)
     assert judgement.reason is reason
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda orders: orders.command(What.ASK, day="2026-10-01"),
+        lambda orders: rules._cancel(orders, orders.normal()),
+        rules._regulation,
+        rules._silence,
+        rules._timetable,
+    ],
+    ids=["ask", "cancel", "regulation", "silence", "timetable"],
+)
+def test_a_rule_that_the_kit_writes_is_good(keyring: Keyring, orders: Orders, write: Callable[[Orders], Order]) -> None:
+    order = write(orders)
+    judgement = judged(keyring, order)
+    assert isinstance(judgement, AcceptedRule), judgement
+    assert judgement.order_id == order.job_id
+
+
+@pytest.mark.parametrize("number", ["CMD-4", "CMD-5", "CMD-6", *RULES, "TIM-3", "TIM-4", "TIM-5", "TRU-1", "TRU-2"])
+def test_each_rule_that_the_kit_makes_wrong_is_wrong_in_what_its_clause_says(keyring: Keyring, number: str) -> None:
+    sent: list[Order] = []
+
+    class Only:
+        """A bench that notes what is asked and answers nothing."""
+
+        orders = orders_at(keyring, NOON)
+        pace = Pace(answer_s=0)
+
+        def send(self, order: Order, topic: str = "") -> int:
+            sent.append(order)
+            return 0
+
+        def wait(self, *_: object) -> None: ...
+
+        def answers(self, _: str) -> list[object]:
+            return []
+
+    (clause,) = chosen([number])
+    verdict = clause.trial(Only())  # type: ignore[arg-type]
+    assert isinstance(verdict, Failed), verdict
+    judgement = judged(keyring, sent[0])
+    assert isinstance(judgement, Rejected), judgement
+    assert verdict.expected == f"refused, {judgement.reason}"
 
 
 def test_a_text_of_the_longest_length_is_good(keyring: Keyring, orders: Orders) -> None:
