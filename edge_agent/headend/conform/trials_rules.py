@@ -22,7 +22,7 @@ from edge_agent.headend.conform.clause import Clause, Trial
 from edge_agent.headend.conform.envelopes import payload_of
 from edge_agent.headend.conform.orders import QUARTER_MS, VALID_MS, Order, Orders, digest_of
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict
-from edge_agent.headend.conform.wrong_orders import NOW, grant
+from edge_agent.headend.conform.wrong_orders import NOW, bound, grant
 from edge_agent.sync.topics import Up
 from edge_agent.trust.commands import COMMAND_VOLUME_MAX, What
 from edge_agent.trust.documents import ROOT
@@ -104,7 +104,7 @@ def _named(plan: Seen | None, job_id: str, due: int, day: str) -> Verdict:
 
 
 def _too_loud(orders: Orders) -> Order:
-    most = grant(orders.pen()).limits.volume_max
+    most = bound(orders, orders.pen()).limits.volume_max
     if most >= VOLUME_MAX:
         raise CannotTry(f"role {orders.pen().role.name} may order every volume")
     return _timetable(orders, volume=most + 1)

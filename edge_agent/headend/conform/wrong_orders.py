@@ -13,7 +13,7 @@ from edge_agent.headend.conform.orders import Order, Orders, Pen, rule
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.trust.limits import EMERGENCY_VALIDITY_MS_MAX, TIMETABLE_VALIDITY_MS_MAX
 from edge_agent.trust.orders import VOLUME_MAX, OrderType
-from edge_agent.trust.roles import JobGrant
+from edge_agent.trust.roles import JobGrant, enough
 
 ELSEWHERE = "nuoc-khac/noi-khac/xa-khac"
 # In another country too: a role may order all over its own.
@@ -25,6 +25,16 @@ CLOCKS_APART_MS = 3 * MINUTE_MS
 def grant(pen: Pen) -> JobGrant:
     assert pen.role.grant is not None, "a pen's role may order sound"
     return pen.role.grant
+
+
+def bound(orders: Orders, pen: Pen) -> JobGrant:
+    """How far it reaches. Raises CannotTry where its keys order by another role too: a right station tries that one."""
+    keys = frozenset(signer.public for signer in pen.enough)
+    for role in orders.keyring.trust.roles:
+        same = OrderType.JOB in role.orders and role.grant is not None and role.grant.issuer == grant(pen).issuer
+        if same and role != pen.role and enough(role, keys):
+            raise CannotTry(f"the keys of role {pen.role.name} may order by role {role.name} too")
+    return grant(pen)
 
 
 def audience(orders: Orders, **over: Any) -> Order:
@@ -43,7 +53,7 @@ def of_another_issuer(orders: Orders) -> Order:
 
 def beyond_class(orders: Orders) -> Order:
     pen = orders.pen()
-    if JobClass.EMERGENCY in grant(pen).limits.classes:
+    if JobClass.EMERGENCY in bound(orders, pen).limits.classes:
         raise CannotTry(f"role {pen.role.name} may order every class")
     now = orders.now()
     more = {"class": "emergency", "event": "kiem-thu", "when": NOW, "not_after": now + MINUTE_MS}
@@ -51,7 +61,7 @@ def beyond_class(orders: Orders) -> Order:
 
 
 def beyond_volume(orders: Orders) -> Order:
-    most = grant(orders.pen()).limits.volume_max
+    most = bound(orders, orders.pen()).limits.volume_max
     if most >= VOLUME_MAX:
         raise CannotTry(f"role {orders.pen().role.name} may order every volume")
     return orders.normal(volume=most + 1)
@@ -61,6 +71,7 @@ def beyond_hours(orders: Orders) -> Order:
     for pen in orders.pens():
         limits = grant(pen).limits
         if limits.hours and JobClass.NORMAL in limits.classes and len(pen.signers) >= pen.role.threshold:
+            bound(orders, pen)
             return orders.signed(orders.payload(pen, due=orders.outside(pen.role)), pen.enough)
     raise CannotTry("no role of the trust file has hours")
 
@@ -71,7 +82,7 @@ def valid_for(orders: Orders, span_ms: int, **over: Any) -> Order:
 
 
 def emergency_for_too_long(orders: Orders) -> Order:
-    longest = min(EMERGENCY_VALIDITY_MS_MAX, grant(orders.pen(JobClass.EMERGENCY)).limits.validity_max_ms)
+    longest = min(EMERGENCY_VALIDITY_MS_MAX, bound(orders, orders.pen(JobClass.EMERGENCY)).limits.validity_max_ms)
     now = orders.now()
     return orders.emergency(not_before=now, not_after=now + longest + SECOND_MS)
 

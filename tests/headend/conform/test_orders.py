@@ -197,6 +197,20 @@ def test_an_emergency_is_of_an_event_that_its_role_may_warn_of(tmp_path: Path) -
     assert too_long.reason is Reason.VALIDITY_TOO_LONG
 
 
+def test_what_the_same_keys_may_order_by_another_role_is_beyond_nobody(tmp_path: Path) -> None:
+    """A small ward has one officer, who broadcasts and warns."""
+
+    def one_officer(ward: Any) -> None:
+        routine, emergency = ward["roles"][:2]
+        emergency |= {"keyids": routine["keyids"], "threshold": 1}
+        emergency["limits"]["validity_max_s"] = 1_800
+
+    orders = orders_at(renewed(tmp_path, (AREA, one_officer)), NOON)
+    for write in (wrong.beyond_class, wrong.beyond_volume):
+        with pytest.raises(CannotTry, match=r"ward-routine may order by role ward-emergency"):
+            write(orders)
+
+
 def test_what_a_role_only_offers_is_not_written_by_it(tmp_path: Path) -> None:
     """It would wait for the commune, and no station would begin it."""
 
