@@ -24,6 +24,7 @@ WARD_RULES = frozenset(
     }
 )
 # What a ward may have laid down and nobody has told the kit, but for its quiet hours: a right station refuses by them.
+FORBIDDEN = "the ward's rules forbid sound now"
 NO_TIME = (ClockSource.UNSET, ClockSource.FLOOR)
 # A clock that says so bounds nothing (protocol, 7.6).
 TRANSIT_MS = 2_000
@@ -39,7 +40,13 @@ def forbidden(answer: AnswerMsg | None) -> NotTried | None:
     """Whether the ward's rules of that day, and not the protocol, had the order refused."""
     if answer is None or answer.verdict is not Said.REFUSED or answer.reason not in WARD_RULES:
         return None
-    return NotTried(f"the ward's rules forbid sound now: {answer.reason}")
+    return NotTried(f"{FORBIDDEN}: {answer.reason}")
+
+
+def kept_silent(records: Sequence[Mapping[str, Any]]) -> NotTried | None:
+    """The same of what was taken, and met the day's limits when it was due."""
+    reasons = [record.get("reason") for record in records if record.get("reason") in list(WARD_RULES)]
+    return NotTried(f"{FORBIDDEN}: {reasons[0]}") if reasons else None
 
 
 def refused(answer: AnswerMsg | None, *reasons: Reason) -> Verdict:

@@ -97,7 +97,10 @@ def take_turns(bench: Bench) -> Turns:
         ask_to_sound(bench, order)
     for order in (first, second):
         bench.record(order.digest, bench.pace.ready_s + START_S)
-    return Turns(due, bench.records(first.digest), bench.records(second.digest))
+    turns = Turns(due, bench.records(first.digest), bench.records(second.digest))
+    if untried := judges.kept_silent([*turns.first, *turns.second]):
+        raise CannotTry(untried.why)
+    return turns
 
 
 def warn(bench: Bench) -> Warning_:

@@ -91,6 +91,13 @@ def test_a_day_on_which_nothing_may_sound_is_not_the_stations_fault(reason: str)
     assert judges.refused(answer, Reason.QUIET_HOURS) == untried
 
 
+def test_a_day_whose_sessions_are_used_up_when_it_is_due_is_not_the_stations_fault_either() -> None:
+    said = judges.kept_silent([play(), play(outcome="rejected", reason="sessions_per_day")])
+    assert said == NotTried("the ward's rules forbid sound now: sessions_per_day")
+    assert judges.kept_silent([play(), play(outcome="rejected", reason="quiet_hours")]) is None
+    assert judges.kept_silent([play(reason=["holiday"])]) is None
+
+
 def test_quiet_hours_are_what_the_kit_was_told() -> None:
     assert failure(judges.accepted(replace(REFUSED, reason=Reason.QUIET_HOURS), "job-1"))
 

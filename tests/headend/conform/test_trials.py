@@ -136,4 +136,6 @@ def test_what_is_to_begin_at_its_instant_is_ordered_ahead_by_the_slowest_warm_up
     monkeypatch.setattr(Bench, "record", lambda *_: None)
     with Content(ward, BrokerAddress("localhost", 0)) as rig.bench.content:
         planned = take_turns(rig.bench).planned
-    assert planned - rig.bench.orders.now() > WARM_UP_MS_MAX
+        assert planned - rig.bench.orders.now() > WARM_UP_MS_MAX
+        monkeypatch.setattr(Bench, "records", lambda *_: [{"outcome": "rejected", "reason": "sessions_per_day"}])
+        assert verdict(rig.bench, "SND-6") == NotTried("the ward's rules forbid sound now: sessions_per_day")
