@@ -8,6 +8,7 @@ import pytest
 
 from tests.rig import LEFT, Order, Tone
 from tests.sim import SimRig
+from tests.traffic import Tap
 from tests.trust import makers
 
 BULLETIN = Order(tones=(Tone("a", 20.0),), late_limit_s=600)
@@ -78,6 +79,20 @@ def replayed_on_a_new_card(rig: SimRig, order: Order) -> str:
     rig.replay(job)
     rig.run_until(400)
     return job
+
+
+def test_what_a_card_that_was_put_back_says_is_as_its_schema_says() -> None:
+    """Its record is about no order. A server that holds each batch to the schema would have taken no log any more."""
+    rig, tap = at_work(), Tap()
+    copy = rig.world.disk.committed
+    rig.publish(BULLETIN)
+    rig.run_until(120)
+    rig.world.broker.taps.append(tap)
+    put_back(rig, copy)
+    rig.run_until(240)
+    assert [record["digest"] for record in rig.told().records if record["kind"] == "chain"] == [""]
+    assert tap.seen["log"] > 0
+    assert tap.faults == []
 
 
 def test_a_new_card_does_not_play_again_what_the_old_one_played() -> None:
