@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
 )
 
 ED25519_BYTES = 32
@@ -120,18 +119,6 @@ class Ed25519Signer:
 def new_signer() -> Ed25519Signer:
     """A fresh key from the system's randomness."""
     return Ed25519Signer(Ed25519PrivateKey.generate())
-
-
-def load_signer(path: Path) -> Ed25519Signer:
-    """The key in a file that ``save`` wrote. ``UnusableKey`` says what is wrong with it."""
-    pem = read_private(path)
-    try:
-        private = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
-        raise UnusableKey(f"{path}: not an unencrypted PKCS#8 private key in PEM") from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise UnusableKey(f"{path}: an Ed25519 key is needed")
-    return Ed25519Signer(private)
 
 
 def _crypto(scheme: Scheme, raw: bytes) -> Ed25519PublicKey | EllipticCurvePublicKey:

@@ -10,7 +10,7 @@ from demo.enrolled import CODE, NOBODY, EnrolledWard
 from demo.ward import AREA, NAME, REALM, STATION
 from edge_agent.config import load
 from edge_agent.identity.codes import read_code
-from edge_agent.trust.keys import load_signer
+from edge_agent.identity.file_keys import FileKey
 
 pytestmark = pytest.mark.host
 
@@ -19,7 +19,7 @@ def test_the_station_has_keys_of_its_own_and_the_centre_knows_only_their_public_
     with EnrolledWard(tmp_path) as ward:
         config, centre = load(ward.config), ward.keyring
     assert (config.site.station, config.site.area, config.site.realm, config.name) == (STATION, AREA, REALM, NAME)
-    assert load_signer(config.trust.station_key_file).keyid == centre.stations[STATION].key.keyid
+    assert FileKey(config.trust.station_key_file).open().keyid == centre.stations[STATION].key.keyid
     private = [path.read_bytes() for path in (config.trust.station_key_file, config.broker.key_file)]
     assert not (centre.directory / "stations").exists()
     assert [path for path in centre.directory.rglob("*") if path.is_file() and path.read_bytes() in private] == []

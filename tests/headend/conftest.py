@@ -12,7 +12,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
-from edge_agent.trust.keys import load_signer
+from edge_agent.identity.file_keys import FileKey
 from tests.headend.fake_station import AREA, NOW, FakeStation, heads_here
 from tests.headend.holders import Places
 from tests.headend.kept_logs import Files, Ward
@@ -46,7 +46,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def station(keyring: Keyring) -> FakeStation:
-    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     station.trust = heads_here(keyring)
     return station
 

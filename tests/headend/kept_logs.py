@@ -13,9 +13,9 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose, Word, believe
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Verdict, verify
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain
-from edge_agent.trust.keys import load_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import keys_for
 from tests.headend.fake_station import AREA, RECORD, FakeStation
@@ -48,7 +48,7 @@ class Ward:
         self.stations: dict[str, FakeStation] = {}
         for name in ("tram-01", "tram-02"):
             self.keyring.enrol(name, AREA)
-            self.stations[name] = FakeStation(load_signer(self.keyring.folder(name).sign), name)
+            self.stations[name] = FakeStation(FileKey(self.keyring.folder(name).sign).open(), name)
         self.restart()
 
     @property

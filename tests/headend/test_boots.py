@@ -8,8 +8,8 @@ from pathlib import Path
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Desk, LateWill, OldState, Presence
 from edge_agent.headend.keyring import Keyring
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync.reports import StateMsg, Why
-from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import NOW, STATE, FakeStation
 
 
@@ -76,7 +76,7 @@ def test_a_proper_goodbye_is_no_lost_connection(desk: Desk, station: FakeStation
 def test_a_cloned_card_is_told_by_boots_that_alternate(
     desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
 ) -> None:
-    clone = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", "boot-2")
+    clone = FakeStation(FileKey(keyring.folder("tram-01").sign).open(), "tram-01", "boot-2")
     suspected = []
     for one in (station, clone, station, clone):
         noted, _ = desk.take(*one.hello(), NOW)
@@ -88,7 +88,7 @@ def test_a_cloned_card_is_told_by_boots_that_alternate(
 def test_a_clone_that_comes_back_when_the_other_has_started_several_times_is_told(
     desk: Desk, station: FakeStation, keyring: Keyring
 ) -> None:
-    key = load_signer(keyring.folder("tram-01").sign)
+    key = FileKey(keyring.folder("tram-01").sign).open()
     for boot in ("boot-1", "boot-2", "boot-3"):
         desk.take(*FakeStation(key, boot_id=boot).state(), NOW)
     noted, _ = desk.take(*station.hello(), NOW)
@@ -97,7 +97,7 @@ def test_a_clone_that_comes_back_when_the_other_has_started_several_times_is_tol
 
 def test_a_restart_is_no_clone(desk: Desk, keyring: Keyring) -> None:
     for boot in ("boot-1", "boot-2", "boot-3"):
-        one = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", boot)
+        one = FakeStation(FileKey(keyring.folder("tram-01").sign).open(), "tram-01", boot)
         noted, _ = desk.take(*one.hello(), NOW)
         assert not any(isinstance(said, CloneSuspected) for said in noted)
         desk.take(*one.state(), NOW)

@@ -27,8 +27,9 @@ from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.serials import SERIALS_BEGAN
 from edge_agent.headend.verifying import verify
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import SERIAL_MARKS_MAX
 from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AREA, NONCE, NOW, RECORD, TRUST, FakeStation, newer
@@ -82,7 +83,7 @@ def crowded(directory: Path) -> Keyring:
 
 def test_a_welcome_that_every_station_would_refuse_is_told_and_not_sent(tmp_path: Path) -> None:
     keyring = crowded(tmp_path / "crowded")
-    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     desk = Desk(keyring, Logbook(tmp_path / "records"))
     (_, trouble), replies = desk.take(*station.hello(), NOW)
     assert isinstance(trouble, LogTrouble)
@@ -189,7 +190,9 @@ def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
 def test_a_station_that_says_more_records_than_any_honest_one_is_told_of_once_and_fills_no_disk(
     keyring: Keyring, tmp_path: Path
 ) -> None:
-    thief, honest = (FakeStation(load_signer(keyring.enrol(name, AREA).sign), name) for name in ("tram-08", "tram-09"))
+    thief, honest = (
+        FakeStation(FileKey(keyring.enrol(name, AREA).sign).open(), name) for name in ("tram-08", "tram-09")
+    )
     thief.play(*[RECORD] * 40)
     honest.play(RECORD)
     batches = [thief.log(number, number) for number in range(1, 41)]
@@ -382,7 +385,7 @@ def test_a_hello_that_names_a_source_of_time_that_only_a_newer_station_knows_is_
 
 def test_a_station_that_was_enrolled_a_moment_ago_is_heard(desk: Desk, keyring: Keyring) -> None:
     folder = Keyring(keyring.directory).enrol("tram-02", AREA)  # by another process
-    noted, replies = desk.take(*FakeStation(load_signer(folder.sign), "tram-02").hello(), NOW)
+    noted, replies = desk.take(*FakeStation(FileKey(folder.sign).open(), "tram-02").hello(), NOW)
     assert isinstance(noted[0], Heard)
     assert [reply.topic for reply in replies] == ["loa/1/d/tram-02/welcome"]
 

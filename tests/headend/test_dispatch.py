@@ -15,7 +15,8 @@ from edge_agent.headend.listening import Heard
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkUp, Message, Receipt, Session
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.identity.file_keys import FileKey
+from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, AT, PLAN, FakeStation
 
 
@@ -34,22 +35,22 @@ def heard(keyring: Keyring, *arrivals: Arrival, wait_s: float) -> list[Heard]:
 
 
 def test_only_an_enrolled_stations_own_word_is_heard(keyring: Keyring) -> None:
-    own = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    own = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     forger, stranger = FakeStation(new_signer()), FakeStation(new_signer(), "tram-09")
     came = [LinkUp(), *(Message(*one.plan(PLAN)) for one in (forger, stranger, own))]
     assert [(one.station, one.said) for one in heard(keyring, *came, wait_s=0.05)] == [("tram-01", PLAN)]
 
 
 def test_a_flood_of_one_stations_answers_hides_no_others(keyring: Keyring) -> None:
-    honest = FakeStation(load_signer(keyring.enrol("tram-02", AREA).sign), "tram-02")
-    thief = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    honest = FakeStation(FileKey(keyring.enrol("tram-02", AREA).sign).open(), "tram-02")
+    thief = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     flood = [Message(*thief.plan(PLAN))] * 20_000  # more than anybody reads in that time
     came = heard(keyring, *flood, Message(*honest.plan(PLAN)), wait_s=2)
     assert "tram-02" in [one.station for one in came[:2]]
 
 
 def test_whoever_waits_not_at_all_hears_nothing(keyring: Keyring) -> None:
-    own = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    own = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     assert heard(keyring, Message(*own.plan(PLAN)), wait_s=0) == []
 
 

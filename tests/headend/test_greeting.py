@@ -21,11 +21,12 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook, StationLog
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Trust
 from edge_agent.sync.port import NotRead
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, NONCE, RECORD, FakeStation
 from tests.sync.rigs import host_clock
 
@@ -43,7 +44,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def station(keyring: Keyring) -> FakeStation:
-    return FakeStation(load_signer(keyring.folder(STATION).sign))
+    return FakeStation(FileKey(keyring.folder(STATION).sign).open())
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_log_that_this_account_may_not_open_is_a_refusal_and_no_lost_line(
 def test_a_station_whose_log_takes_long_to_read_keeps_nobody_else_waiting(
     keyring: Keyring, station: FakeStation, records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = FakeStation(load_signer(keyring.enrol("tram-02", AREA).sign), "tram-02")
+    honest = FakeStation(FileKey(keyring.enrol("tram-02", AREA).sign).open(), "tram-02")
     asked, begun, end, answers = greeter(keyring, records), threading.Event(), threading.Event(), list[object]()
     read = greeting.StationLog
 

@@ -25,10 +25,11 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress, LinkDown, PublishError, Receipt
 from edge_agent.headend.signing import SigningError
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, RECORD, STATE, FakeStation
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 
@@ -67,7 +68,7 @@ class Net:
         client = Client(folder.authority, folder.tls, self.broker.port, name, will)
         self._opened.callback(client.close)
         client.subscribe(*subscriptions(StationId(name), AREA))
-        return FakeStation(load_signer(folder.sign), name), client
+        return FakeStation(FileKey(folder.sign).open(), name), client
 
     def judged(self, arrived: tuple[str, bytes], name: str = "tram-01") -> object:
         zones = {ZoneId("c1"): ZoneSite(ZoneId("c1"), "", 0)}
@@ -153,7 +154,7 @@ def test_a_topic_that_the_access_list_forbids_is_told(net: Net) -> None:
 
 
 def test_a_station_that_vanishes_is_seen_by_its_will(net: Net) -> None:
-    lost = FakeStation(load_signer(net.keyring.folder("tram-01").sign)).state(
+    lost = FakeStation(FileKey(net.keyring.folder("tram-01").sign).open()).state(
         replace(STATE, online=False, why=Why.CONNECTION_LOST)
     )
     station, client = net.station(will=lost)

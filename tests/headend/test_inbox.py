@@ -15,8 +15,8 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, LinkUp, Message
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync.topics import Up, up_topic
-from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, FakeStation
 from tests.trust.strategies import unhurried
 
@@ -57,7 +57,7 @@ def test_of_one_stations_waiting_hellos_and_heartbeats_the_newest_is_taken() -> 
 
 def test_one_hello_that_is_repeated_without_end_is_answered_once_before_anybody_elses(tmp_path: Path) -> None:
     keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
-    stations = {name: FakeStation(load_signer(keyring.enrol(name, AREA).sign), name) for name in ("thief", "honest")}
+    stations = {name: FakeStation(FileKey(keyring.enrol(name, AREA).sign).open(), name) for name in ("thief", "honest")}
     waiting = inbox(*[Message(*stations["thief"].hello())] * 2_000, Message(*stations["honest"].hello()))
     desk = Desk(keyring, Logbook(tmp_path / "records"))
     taken = [one for one in drained(waiting) if isinstance(one, Message)]

@@ -20,9 +20,10 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.pki import load_authority
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.serials import SERIALS_BEGAN
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import WireError
 
@@ -133,7 +134,7 @@ def test_an_enrolled_stations_folder_holds_what_it_needs_and_its_public_key_is_k
     again = Keyring(keyring.directory)
     enrolled = again.stations["tram-01"]
     assert (enrolled.area, enrolled.name) == (WARD, "Nhà văn hóa TDP số 1")
-    assert enrolled.key == load_signer(folder.sign).public
+    assert enrolled.key == FileKey(folder.sign).open().public
     assert believe(folder.trust.read_bytes(), (), AREAS).trust == keyring.trust
     assert folder.authority.read_bytes() == keyring.authority_path.read_bytes()
     assert folder.tls.certificate.exists()

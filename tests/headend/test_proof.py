@@ -16,9 +16,10 @@ from edge_agent.headend.logbook import CHAINS_MAX, Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Held, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.identity.files import PART
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import keys_for
 from edge_agent.trust.strict_json import WireError, parse
@@ -37,7 +38,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def station(keyring: Keyring) -> FakeStation:
-    return FakeStation(load_signer(keyring.folder("tram-01").sign))
+    return FakeStation(FileKey(keyring.folder("tram-01").sign).open())
 
 
 @pytest.fixture

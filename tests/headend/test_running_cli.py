@@ -30,10 +30,10 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.signing import digest_of, read_order
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync import messages, reports
 from edge_agent.sync.https import client_context
 from edge_agent.sync.topics import subscriptions
-from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation, heads_here
 from tests.headend.fake_station import AT as RECORD_AT
 from tests.headend.mqtt_client import TIMEOUT_S, Client
@@ -73,8 +73,8 @@ def test_from_keys_to_report_by_commands_alone(
 
     folder = Keyring(ward).folder("tram-01")
     client = Client(folder.authority, folder.tls, port, "tram-01")
-    client.subscribe(*subscriptions(FakeStation(load_signer(folder.sign)).sender.station, AREA))
-    station = FakeStation(load_signer(folder.sign))
+    client.subscribe(*subscriptions(FakeStation(FileKey(folder.sign).open()).sender.station, AREA))
+    station = FakeStation(FileKey(folder.sign).open())
     client.publish(*station.state(), retain=True)
     assert "bắt đầu kết nối [birth]" in watch.line_with("tram-01: ")
 
@@ -114,7 +114,7 @@ class Desk:
         self._broker = f"localhost:{port}"
         folder = Keyring(ward).folder("tram-01")
         self.client = Client(folder.authority, folder.tls, port, "tram-01")
-        self.station = FakeStation(load_signer(folder.sign))
+        self.station = FakeStation(FileKey(folder.sign).open())
         self.client.subscribe(*subscriptions(self.station.sender.station, AREA))
 
     def order(self, *words: str, wait_s: int = TIMEOUT_S, verdict: Verdict | None = Verdict.ACCEPTED) -> list[str]:
@@ -301,7 +301,7 @@ def test_a_station_enrolled_later_is_let_in_and_heard_without_a_restart(ward: Pa
     watch.line_with("linkup")
     folder = Keyring(ward).enrol("tram-02", AREA)
     client = Client(folder.authority, folder.tls, port, "tram-02")
-    station = FakeStation(load_signer(folder.sign), "tram-02")
+    station = FakeStation(FileKey(folder.sign).open(), "tram-02")
     until = time.monotonic() + TIMEOUT_S
     while client.publish(*station.hello()) != "Success" and time.monotonic() < until:
         time.sleep(0.1)  # the list is read every few seconds
@@ -318,7 +318,7 @@ def test_content_tells_of_a_document_that_is_not_here_as_watch_does(ward: Path, 
     keyring = Keyring(ward)
     *above, of_ward = heads_here(keyring)
     ahead = (*above, replace(of_ward, version=of_ward.version + 1))
-    _, hello = FakeStation(load_signer(keyring.folder("tram-01").sign)).hello(trust=ahead)
+    _, hello = FakeStation(FileKey(keyring.folder("tram-01").sign).open()).hello(trust=ahead)
     context = client_context(ward / "pki" / "ca.pem")
     connection = HTTPSConnection("localhost", int(found[1]), timeout=TIMEOUT_S, context=context)
     connection.request("POST", "/hello/tram-01", hello)
@@ -361,7 +361,7 @@ def test_a_list_of_stations_that_somebody_has_spoiled_is_told_once_and_ends_no_b
     (ward / "stations.json").write_bytes(whole)
     folder = Keyring(ward).folder("tram-01")
     client = Client(folder.authority, folder.tls, port, "tram-01")
-    assert client.publish(*FakeStation(load_signer(folder.sign)).hello()) != "Not authorized"
+    assert client.publish(*FakeStation(FileKey(folder.sign).open()).hello()) != "Not authorized"
     client.close()
     assert broker.end() == 0
 

@@ -18,8 +18,9 @@ from edge_agent.headend.greeting import Greeter, TrustAhead
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.telling import for_machines
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.trust.keeper import Keeper, believing
-from edge_agent.trust.keys import PublicKey, load_signer, new_signer
+from edge_agent.trust.keys import PublicKey, new_signer
 from tests.headend.fake_station import AREA, NOW, FakeStation, heads_here
 
 
@@ -30,7 +31,7 @@ def keys_of(station: Keeper) -> set[PublicKey]:
 
 def told(keyring: Keyring, tmp_path: Path, heads: tuple[TrustHead, ...]) -> list[TrustAhead]:
     desk = Desk(keyring, Logbook(tmp_path / "records"))
-    noted, replies = desk.take(*FakeStation(load_signer(keyring.folder("tram-01").sign)).hello(trust=heads), NOW)
+    noted, replies = desk.take(*FakeStation(FileKey(keyring.folder("tram-01").sign).open()).hello(trust=heads), NOW)
     assert replies, "it is welcomed all the same"
     return [one for one in noted if isinstance(one, TrustAhead)]
 
@@ -95,7 +96,7 @@ def test_whoever_keeps_the_hello_from_the_broker_does_not_keep_it_from_the_offic
     """Without a welcome the station asks over HTTPS."""
     said: list[TrustAhead] = []
     greeter = Greeter(keyring.directory, tmp_path / "records", lambda: NOW, said.append)
-    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station = FakeStation(FileKey(keyring.folder("tram-01").sign).open())
     *above, ward = heads_here(keyring)
     assert greeter.answer("tram-01", station.hello(trust=(*above, ward))[1]) is not None
     assert said == []

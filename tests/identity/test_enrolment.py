@@ -24,9 +24,10 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.identity import asking, codes, installing, resetting
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.codes import Code, answer_proof
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.trust.bundle import believe
-from edge_agent.trust.keys import Signer, load_signer, new_signer
+from edge_agent.trust.keys import Signer, new_signer
 from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AT, RECORD, FakeStation
 from tests.headend.registrar.desks import new_box
@@ -62,7 +63,7 @@ def assert_station(made: Box, ward: Office, name: str) -> None:
     assert certificate.public == installing.Places(made.file, config).tls_key.public
     assert believe(config.trust.file.read_bytes(), (), site.areas()).trust.realm == REALM
     assert config.broker.ca_file.read_bytes() == ward.keyring.authority_path.read_bytes()
-    assert load_signer(config.trust.station_key_file).keyid == ward.key_of(name)
+    assert FileKey(config.trust.station_key_file).open().keyid == ward.key_of(name)
     assert not installing.unfinished(config)
 
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, load_signer, new_signer, public_key
+from edge_agent.identity.file_keys import FileKey
+from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, new_signer, public_key
 from tests.trust.makers import P256Signer, key_on_an_unknown_curve, signer
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -101,7 +102,7 @@ def test_a_saved_key_signs_as_before_and_only_its_owner_can_read_it(tmp_path: Pa
     made.save(tmp_path / "station.pem")
     assert (tmp_path / "station.pem").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["station.pem"]
-    loaded = load_signer(tmp_path / "station.pem")
+    loaded = FileKey(tmp_path / "station.pem").open()
     assert loaded.public == made.public
     assert loaded.sign(b"m") == made.sign(b"m")
     assert new_signer().public != made.public
@@ -112,14 +113,14 @@ def test_a_key_is_never_overwritten(tmp_path: Path):
     signer("first").save(path)
     with pytest.raises(FileExistsError):
         signer("second").save(path)
-    assert load_signer(path).public == signer("first").public
+    assert FileKey(path).open().public == signer("first").public
     assert [path.name for path in tmp_path.iterdir()] == ["station.pem"]
 
 
 def test_a_write_that_a_power_cut_left_half_done_does_not_stand_in_the_way(tmp_path: Path):
     (tmp_path / ".station.pem.draft").write_bytes(b"-----BEGIN PRIV")
     signer("officer").save(tmp_path / "station.pem")
-    assert load_signer(tmp_path / "station.pem").public == signer("officer").public
+    assert FileKey(tmp_path / "station.pem").open().public == signer("officer").public
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
@@ -128,7 +129,7 @@ def test_a_key_file_that_others_can_open_is_refused(tmp_path: Path, mode: int):
     signer("officer").save(path)
     path.chmod(mode)
     with pytest.raises(UnusableKey, match="chmod 600"):
-        load_signer(path)
+        FileKey(path).open()
 
 
 @pytest.mark.parametrize("kind", ["nonsense", "encrypted", "public", "p256", "unknown curve"])
@@ -146,7 +147,7 @@ def test_a_key_file_of_another_kind_is_refused_with_its_name(tmp_path: Path, kin
     path.touch(0o600)
     path.write_bytes(content)
     with pytest.raises(UnusableKey, match=r"station\.pem"):
-        load_signer(path)
+        FileKey(path).open()
 
 
 def test_two_public_keys_are_the_same_when_their_bytes_are():

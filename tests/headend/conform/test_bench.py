@@ -27,10 +27,11 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.sync import messages
 from edge_agent.sync.reports import AnswerMsg, Why
 from edge_agent.sync.topics import Up
-from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.keys import new_signer
 from tests.headend.conform.test_orders import AREA, HANOI, NOON, QUIET, STATION
 from tests.headend.fake_station import RECORD, STATE, FakeStation
 
@@ -98,7 +99,7 @@ def rig(ward: Keyring, tmp_path: Path) -> Rig:
     line, logbook = FakeLine(), Logbook(tmp_path / "records")
     orders = Orders(ward, ward.stations[STATION], Rules(HANOI, QUIET), lambda: NOON)
     bench = Bench(line, Desk(ward, logbook), logbook, orders, PACE, _nobody)
-    voices = [FakeStation(load_signer(ward.folder(name).sign), name, BOOT) for name in (STATION, OTHER)]
+    voices = [FakeStation(FileKey(ward.folder(name).sign).open(), name, BOOT) for name in (STATION, OTHER)]
     return Rig(bench, line, *voices)
 
 
