@@ -84,6 +84,7 @@ ADAPTERS = frozenset(
         "sync.home",
         "sync.live_stream",
         "console.serial_line",
+        "journal.spare",
         "journal.store",
     }
 )
@@ -233,6 +234,8 @@ def adapter_faults(modules: dict[str, Module]) -> Iterator[str]:
         if name in CHOOSERS or any(name.startswith(f"{chooser}.") for chooser in CHOOSERS):
             continue
         for target in targets & ADAPTERS:
+            if name in ADAPTERS and part_of(name) == part_of(target):
+                continue  # one that stands on another of its own part
             yield f"{name}: imports the adapter {target}, which only {sorted(CHOOSERS)} may choose"
 
 

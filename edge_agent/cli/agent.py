@@ -155,13 +155,19 @@ def _journal(folder: Path, origin: Origin) -> tuple[Store, Contents]:
     """With what is in it. Where the disk gives none, one in its place: a warning needs none."""
     for _ in range(JOURNAL_TRIES):
         try:
-            store = Store(folder, origin)
-            return store, store.load()
+            return _loaded(Store(folder, origin))
         except JournalError as error:
             refused = str(error)
             time.sleep(JOURNAL_PAUSE_S)
-    spare = SpareStore(folder, origin, refused)
-    return spare, spare.load()
+    return _loaded(SpareStore(folder, origin, refused))
+
+
+def _loaded(store: Store) -> tuple[Store, Contents]:
+    try:
+        return store, store.load()
+    except JournalError:
+        store.close()
+        raise
 
 
 def _clock(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -191,13 +192,19 @@ def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) ->
     assert_well(with_chip(shared, "/dev/null"))
 
 
+def open_the_way_to(folder: Path) -> None:
+    """Let every account get there: folders of tests are their owner's."""
+    for one in (folder, *folder.parents):
+        if one.parent.is_relative_to(tempfile.gettempdir()):
+            one.chmod(0o755)
+
+
 @is_root
 def test_a_chip_that_root_may_use_and_the_device_process_may_not_is_not_called_well(tmp_path: Path) -> None:
     """On a Debian that is no Raspberry Pi OS nobody gives the chip to its group, and only a log says so."""
     chip = tmp_path / "gpiochip0"
     chip.touch(0o600)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    open_the_way_to(tmp_path)
     found = not_driven(check_parts.RELAYS, chip, "nobody")
     assert found is not None
     assert_fault(found, "the user nobody may not use it", "udev")
@@ -214,8 +221,7 @@ def test_such_a_device_belongs_to_a_group_that_the_account_is_only_added_to(
     chip.touch()
     chip.chmod(0o660)
     os.chown(chip, 0, 54_322)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    open_the_way_to(tmp_path)
     assert not_driven(check_parts.RELAYS, chip, "nobody") is not None
     monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group, 54_322])
     assert not_driven(check_parts.RELAYS, chip, "nobody") is None
