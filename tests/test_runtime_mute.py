@@ -43,3 +43,18 @@ def test_what_needs_another_process_ends_this_one_with_a_goodbye(tmp_path: Path)
         agent.inbox.anew_wanted()
         agent.until(lambda: not agent.alive)
     assert agent.broker.said("state")[-1]["why"] == "goodbye"
+
+
+def test_not_while_the_disk_has_not_taken_what_this_process_alone_remembers(tmp_path: Path) -> None:
+    with Agent(tmp_path) as agent:
+        agent.until_welcomed()
+        agent.disk.full = True
+        agent.inbox.hello_due()
+        agent.until(lambda: agent.runtime._journal.owes)
+        agent.inbox.anew_wanted()
+        looked = agent.steps
+        for _ in range(3):
+            agent.inbox.heartbeat_due()
+        agent.until(lambda: agent.steps >= looked + 3)
+        assert agent.runtime._ending_at is None
+        agent.disk.full = False

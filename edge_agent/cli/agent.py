@@ -151,14 +151,14 @@ def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox
     )
 
 
-def _journal(folder: Path, origin: Origin) -> tuple[Store, Contents]:
+def _journal(folder: Path, origin: Origin, wait: Callable[[float], None] = time.sleep) -> tuple[Store, Contents]:
     """With what is in it. Where the disk gives none, one in its place: a warning needs none."""
     for _ in range(JOURNAL_TRIES):
         try:
             return _loaded(Store(folder, origin))
         except JournalError as error:
             refused = str(error)
-            time.sleep(JOURNAL_PAUSE_S)
+            wait(JOURNAL_PAUSE_S)
     return _loaded(SpareStore(folder, origin, refused))
 
 

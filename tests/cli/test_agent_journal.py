@@ -15,17 +15,8 @@ from edge_agent.journal.store import Store
 ORIGIN = Origin("dt-01", "edge-agent test", "b1")
 
 
-@pytest.fixture
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    pauses: list[float] = []
-    monkeypatch.setattr("edge_agent.cli.agent.time.sleep", pauses.append)
-    return pauses
-
-
-def test_a_disk_that_hesitates_at_the_start_is_waited_for(
-    tmp_path: Path, waited: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Store.load
+def test_a_disk_that_hesitates_at_the_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited, real = list[float](), Store.load
 
     def load(store: Store) -> object:
         if len(waited) < agent.JOURNAL_TRIES - 1:
@@ -33,17 +24,16 @@ def test_a_disk_that_hesitates_at_the_start_is_waited_for(
         return real(store)
 
     monkeypatch.setattr(Store, "load", load)
-    store, contents = agent._journal(tmp_path / "journal", ORIGIN)
+    store, contents = agent._journal(tmp_path / "journal", ORIGIN, waited.append)
     assert not isinstance(store, SpareStore)
     assert (contents.last_seq, waited) == (0, [agent.JOURNAL_PAUSE_S] * (agent.JOURNAL_TRIES - 1))
     store.close()
 
 
-def test_one_that_gives_none_at_all_has_a_spare_and_keeps_nobody_waiting_for_long(
-    tmp_path: Path, waited: list[float]
-) -> None:
+def test_one_that_gives_none_at_all_has_a_spare_and_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+    waited = list[float]()
     (tmp_path / "journal").write_text("in the folder's place")
-    store, contents = agent._journal(tmp_path / "journal", ORIGIN)
+    store, contents = agent._journal(tmp_path / "journal", ORIGIN, waited.append)
     assert isinstance(store, SpareStore)
     assert contents.jobs == ()
     assert sum(waited) < 10, "an order may come at any moment"

@@ -8,55 +8,22 @@ import pytest
 
 from edge_agent.identity.pen import Pen
 from edge_agent.identity.token_library import PinLocked, TokenAbsent, TokenFailed, WrongPin
-from edge_agent.trust.keys import Signer, UnusableKey, new_signer
+from edge_agent.trust.keys import UnusableKey
+from tests.fakes.signing_key import FakeSigningKey
 
 FAILS = [TokenAbsent("gone"), TokenFailed("failed"), PinLocked("locked"), UnusableKey("none"), OSError("worn")]
-
-
-class Key:
-    """A ``SigningKey`` that opens, or signs, as long as ``trouble`` is None."""
-
-    def __init__(self, trouble: Exception | None = None) -> None:
-        self.trouble = trouble
-        self.real = new_signer()
-        self.opened = 0
-
-    @property
-    def public(self) -> object:
-        return self.real.public
-
-    @property
-    def keyid(self) -> str:
-        return self.real.keyid
-
-    def open(self) -> Signer:
-        self.opened += 1
-        if self.trouble is not None:
-            raise self.trouble
-        return self  # type: ignore[return-value]
-
-    def make(self) -> Signer:
-        return self.open()
-
-    def destroy(self) -> None:
-        raise AssertionError("the agent destroys no key")
-
-    def sign(self, message: bytes) -> bytes:
-        if self.trouble is not None:
-            raise self.trouble
-        return self.real.sign(message)
 
 
 class Desk:
     """A pen over that key, and what became of it."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: FakeSigningKey) -> None:
         self.told: list[str] = []
         self.pen = Pen(key, lambda: self.told.append("lost"), lambda: self.told.append("anew"))
 
 
 def test_a_key_that_opens_signs() -> None:
-    key = Key()
+    key = FakeSigningKey()
     desk = Desk(key)
     assert desk.pen.public.signed(b"nhat ky", desk.pen.sign(b"nhat ky"))
     assert desk.pen.keyid == key.keyid
@@ -68,7 +35,7 @@ def test_a_key_that_opens_signs() -> None:
 def test_one_that_does_not_open_is_named_once_and_asks_for_another_process_when_reminded(
     trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk(Key(trouble))
+    desk = Desk(FakeSigningKey(trouble))
     for _ in range(3):
         with pytest.raises(UnusableKey, match=str(trouble)):
             desk.pen.sign(b"nhat ky")
@@ -85,7 +52,7 @@ def test_one_that_does_not_open_is_named_once_and_asks_for_another_process_when_
 @pytest.mark.parametrize("trouble", FAILS, ids=lambda error: type(error).__name__)
 def test_one_that_fails_while_it_is_used_is_not_used_again_in_this_process(trouble: Exception) -> None:
     """A library that has failed may hang, or sign with what is none, when it is asked once more."""
-    key = Key()
+    key = FakeSigningKey()
     desk = Desk(key)
     key.trouble = trouble
     with pytest.raises(UnusableKey, match=str(trouble)):
@@ -99,7 +66,7 @@ def test_one_that_fails_while_it_is_used_is_not_used_again_in_this_process(troub
 
 def test_a_wrong_pin_is_tried_once_a_start_and_no_start_is_asked_for() -> None:
     """Three or ten wrong ones lock an element for good."""
-    key = Key(WrongPin("wrong"))
+    key = FakeSigningKey(WrongPin("wrong"))
     desk = Desk(key)
     for _ in range(10):
         desk.pen.remind()

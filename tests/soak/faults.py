@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.events import StopAsked
 from edge_agent.core.units import ZoneId
 from edge_agent.device.process import WRITER_MS_MAX
+from edge_agent.identity.token_library import TokenFailed
 from tests.rig import HONEST, Order, Relay, Tampering, Tone
 from tests.sim import clip_key
 from tests.ward.timing import DEVICE_WATCHDOG_MS
@@ -176,7 +177,7 @@ def stop_agent(life: Life) -> None:
 @_fault
 def key_fails(life: Life, *, for_ms: int) -> None:
     """What the station signs with; a process that has met that says nothing any more."""
-    life.sets(life.world.key, "fails", True, False, for_ms)
+    life.sets(life.world.key, "trouble", TokenFailed("the key fails"), None, for_ms)
 
 
 @_fault

@@ -20,6 +20,7 @@ from edge_agent.relay.port import RelayError
 from edge_agent.restoring import beside
 from edge_agent.trust.keeper import Keeper
 from tests.fakes.journal import FakeDisk
+from tests.fakes.signing_key import FakeSigningKey
 from tests.ward.agent import Agent
 from tests.ward.air import Air
 from tests.ward.broker import Broker
@@ -28,7 +29,6 @@ from tests.ward.content import Content
 from tests.ward.headend import Headend
 from tests.ward.home import Home
 from tests.ward.io import Io, WardRelays
-from tests.ward.key import FailingKey
 from tests.ward.machine import Machine
 from tests.ward.timing import BOOT_MS, DEVICE_WATCHDOG_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
 
@@ -76,7 +76,7 @@ class World:
         self.disk = FakeDisk()
         self.cache: dict[ClipKey, int] = {}
         self.originals: set[ClipKey] = set()
-        self.key = FailingKey()
+        self.key = FakeSigningKey()
         self.content = Content(self)
         self.broker = Broker(self)
         self.headend = Headend(self)

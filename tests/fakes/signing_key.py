@@ -1,17 +1,17 @@
-"""The key that a simulated station signs with: it may fail for a while, as a chip does, or a worn card."""
+"""The key that a station signs with: it may fail for a while, as a chip does, or a worn card."""
 
 from __future__ import annotations
 
-from edge_agent.identity.token_library import TokenFailed
 from edge_agent.trust.keys import PublicKey, Signer
 from tests.trust import makers
 
 
-class FailingKey:
-    """An ``identity.port.SigningKey``, and the ``Signer`` that it opens; ``fails``: neither opens nor signs."""
+class FakeSigningKey:
+    """An ``identity.port.SigningKey``, and the ``Signer`` that it opens. ``trouble`` is what each use of it raises."""
 
-    def __init__(self) -> None:
-        self.fails = False
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
+        self.opened = 0
         self._real = makers.signer("station")
 
     @property
@@ -23,6 +23,7 @@ class FailingKey:
         return self._real.keyid
 
     def open(self) -> Signer:
+        self.opened += 1
         self._try()
         return self
 
@@ -37,5 +38,5 @@ class FailingKey:
         return self._real.sign(message)
 
     def _try(self) -> None:
-        if self.fails:
-            raise TokenFailed("the key fails")
+        if self.trouble is not None:
+            raise self.trouble
