@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from edge_agent.journal import spare
+from edge_agent.journal import database, spare
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import verify_chain
@@ -139,6 +140,17 @@ def test_one_that_rots_after_it_was_read_is_put_aside_and_no_chain_has_its_name_
     again = Store(folder, ORIGIN)
     assert again.load().epoch != kept.epoch
     again.close()
+
+
+def test_a_database_that_sqlite_opened_for_reading_alone_is_not_taken_for_a_journal(tmp_path: Path) -> None:
+    """As it does, without a word, where a card is read-only and its write-ahead log lies there."""
+    folder = tmp_path / "journal"
+    closed(folder)
+    with closing(database.read_only(folder)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            database._check_writable(connection)
 
 
 def test_a_journal_of_another_version_is_no_journal_to_a_card_that_takes_no_change(
