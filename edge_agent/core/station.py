@@ -351,6 +351,7 @@ def _relay_changed(turn: Turn, event: RelayChanged) -> None:
         else:
             # Its opening may be on its way. If it is not (the closing crossed a failure), nothing else would open it.
             turn.emit(SwitchRelay(event.zone, False, 0))
+            turn.put_relay(event.zone, replace(turn.state.relays[event.zone], opened_at=turn.now.mono))
     elif wanted and event.cause == ORDERED:
         # An opening that we ordered before this closing, which is still on its way.
         zones.unconfirmed(turn, event.zone)

@@ -279,3 +279,18 @@ def test_no_relay_opens_for_a_programme_that_may_not_begin() -> None:
     bulletin = bench.order(items=[makers.clip_item(duration_ms=70_000)])
     assert bench.outcomes()[-1] == (bulletin, "rejected", "over_limit")
     assert moves(bench) == [True]
+
+
+def test_a_closing_that_was_given_up_and_is_told_all_the_same_rests_from_its_own_opening_on() -> None:
+    bench = ward(off_s=8)
+    bench.deaf.add(fx.SwitchRelay)
+    bench.order(job_id="first")
+    bench.send(RelayFailed(CHO, "the line does not answer"))
+    bench.pass_s(3)
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert [one.on for one in bench.every(fx.SwitchRelay)] == [True, False, False]
+    bench.order(job_id="second")
+    bench.pass_s(7.9)
+    assert moves(bench) == [True, False], "eight seconds from the first opening are over"
+    bench.pass_s(0.1)
+    assert moves(bench) == [True, False, True]
