@@ -122,6 +122,8 @@ class JournalWorker:
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
         self._over = False
         self._owed: list[Owed] = []
+        self._told: tuple[int, str] | None = None
+        self._tries = 0
         self._appended: StoredRecord | None = None
         self.newest: StoredRecord | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -184,8 +186,9 @@ class JournalWorker:
             answers = self._write(writes)
         except JournalError as exc:
             self._journal.rollback()
-            self._failed(writes, str(exc))
+            self._failed(writes, len(owed), str(exc))
         else:
+            self._told = None
             for answer in answers:
                 self._post(answer)
         for order in batch:
@@ -272,34 +275,42 @@ class JournalWorker:
                 self._journal.prune(order.now)
         return None
 
-    def _failed(self, writes: list[Write], error: str) -> None:
-        """Nothing was written. Records stay owed, and so does what is in force or believed; who waits is told.
+    def _failed(self, writes: list[Write], tried_before: int, error: str) -> None:
+        """Nothing was written. Records stay owed, and so does what is in force or believed; who waits is told, once.
 
         Without its mark a bulletin that sounds would be repeated after a crash, or called missed, and with one that was
         dropped what nobody may plan any more would begin after one; a lock that was in
-        force would wait for a welcome again; a key that was revoked would be believed again, and so would a clock that
+        force would wait for a welcome again, and a timetable whose day has come would be in force from the next restart
+        on; a key that was revoked would be believed again, and so would a clock that
         is behind what was signed, and a manifest that lists what has been withdrawn since. A warning that sounds all
         the same, and was not kept, would be taken for new when it comes again.
         """
-        for order in writes:
+        for place, order in enumerate(writes):
             match order:
-                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | DropMark() | ReleaseJob(entries=None):
+                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | DropMark() | ReleaseJob():
                     self._owed.append(order)
                 case SaveFloor() | KeepTrust() | KeepManifest():
                     self._owe(order)
                 case SaveJob():
-                    self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
+                    if place >= tried_before:
+                        self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
                     if is_urgent(order.saved.accepted):
                         self._owe(order)
-                case ReleaseJob():
-                    self._post(JournalFailed("release timetable", order.job_id, error))
                 case SaveMark(mark=Mark.INTENT):
                     log.error("intent not saved job=%s error=%s next=it sounds all the same", order.job_id, error)
                     self._post(IntentSaved(order.job_id, order.planned, durable=False))
                 case _:
                     self._post(JournalFailed(type(order).__name__, None, error))
         if self._owed:
-            self._post(JournalFailed(f"{len(self._owed)} writes owed, next try in {self._retry_s:.0f} s", None, error))
+            self._tell_owed(error)
+
+    def _tell_owed(self, error: str) -> None:
+        """When it changes, else ever more seldom: it may stay so for weeks, and the system's log holds 50,000 lines."""
+        told = len(self._owed), error
+        self._tries = self._tries + 1 if told == self._told else 1
+        self._told = told
+        if self._tries & (self._tries - 1) == 0:
+            self._post(JournalFailed(f"{told[0]} writes owed, next try in {self._retry_s:.0f} s", None, error))
 
     def _owe(self, order: Newest) -> None:
         self._owed = [*(older for older in self._owed if not _replaces(order, older)), order]

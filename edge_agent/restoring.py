@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from edge_agent.core import timetable
 from edge_agent.core.events import Restored, SavedJob, SavedRule
@@ -17,21 +18,42 @@ from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import UtcMs
-from edge_agent.journal.port import Contents, StoredJob
+from edge_agent.journal.port import Contents, JournalError, StoredJob
+from edge_agent.journal.reading import read_journal
 from edge_agent.manifest_worker import kept_manifests
-from edge_agent.trust.keeper import Keeper, believing
+from edge_agent.trust.keeper import Keeper, believing, by_kept
 from edge_agent.trust.orders import OrderType
 
 log = logging.getLogger(__name__)
 
 
-def beside(file: bytes, contents: Contents, site: Site) -> tuple[Keeper, Contents]:
+def trust_file(file: Path, journal: Path, site: Site) -> bytes | None:
+    """What lies there; None where the disk does not give it back, and the journal has what was believed beside it.
+
+    Raises OSError, or ValueError: it is no good, or not ours to read, and hands have put it there for something.
+    """
+    try:
+        trust = file.read_bytes()
+    except PermissionError:
+        raise
+    except OSError as error:
+        try:
+            by_kept(read_journal(journal).trust, site)
+        except (JournalError, ValueError):
+            raise error from None
+        log.error("trust file not to be read error=%s next=what was kept beside it counts; edge-agent doctor", error)
+        return None
+    believing(trust, (), site)
+    return trust
+
+
+def beside(file: bytes | None, contents: Contents, site: Site) -> tuple[Keeper, Contents]:
     """What a station believes by its trust file, and what of its journal counts beside that.
 
-    Where the keeper says so, nothing does that has told the time: hands have put another file there. Raises ValueError
-    as ``believing``.
+    Where the keeper says so, nothing does that has told the time: hands have put another file there. None: the disk
+    does not give the file back. Raises ValueError as ``believing`` and ``by_kept``.
     """
-    keeper = believing(file, contents.trust, site)
+    keeper = by_kept(contents.trust, site) if file is None else believing(file, contents.trust, site)
     return keeper, replace(contents, floor=UtcMs(0), kept=None) if keeper.time_void else contents
 
 
@@ -73,5 +95,5 @@ def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
     for entry in listed:
         if entry.order_id == stored.job_id:
             return SavedJob(entry, stored.base, stored.held)
-    log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
+    log.warning("stored job refused now job=%r verdict=%s", stored.job_id, judgement)
     return None

@@ -13,7 +13,7 @@ from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, R
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal_worker import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
-from tests.journal.samples import NOON, save_job, save_mark, save_warning
+from tests.journal.samples import NOON, entries, save_job, save_mark, save_timetable, save_warning
 from tests.journal_desk import AT_ONCE_S, NEVER_S, at_work, behind_the_gate, record
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -77,6 +77,15 @@ def test_owed_records_are_committed_in_order_when_the_disk_heals() -> None:
         assert desk.early == []
 
 
+def test_a_disk_that_refuses_again_after_it_has_healed_is_told_again() -> None:
+    with at_work(retry_s=0.01) as desk:
+        for number in (1, 2, 3):
+            desk.disk.refuse_commits = 1
+            desk.order(record(f"r{number}"))
+            desk.until_said(RecordSaved(number))
+    assert [event.what.partition(",")[0] for event in desk.of(JournalFailed)] == ["1 writes owed"] * 3
+
+
 def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
     """Forgotten, a power cut would repeat the bulletin, or call it missed after the street has heard it."""
     with at_work(retry_s=0.01) as desk:
@@ -117,6 +126,19 @@ def test_that_an_order_waits_no_more_for_a_welcome_is_remembered_when_the_disk_h
         desk.order(save_job("b"))
         desk.until_said(JobSaved(JobId("b")))
     assert not desk.disk.committed.jobs[JobId("lock")].job.held
+
+
+def test_a_timetable_whose_day_has_come_takes_effect_when_the_disk_heals() -> None:
+    """It was refused, for the centre to send it again, and lay there all the same: the next restart put it in force."""
+    with at_work(retry_s=0.01) as desk:
+        desk.order(save_timetable())
+        desk.until_said(JobSaved(JobId("lich")))
+        desk.disk.refuse_commits = 2
+        desk.order(ReleaseJob(JobId("lich"), NOON, entries("a b")))
+        desk.until(lambda: len(desk.of(JobSaved)) == 2)
+    assert desk.of(JobSaved) == [JobSaved(JobId("lich"))] * 2
+    assert [event.job_id for event in desk.of(JournalFailed)] == [None, None], "nobody is to send it again"
+    assert [row.job.held for row in desk.disk.committed.jobs.values()] == [False] * 3
 
 
 def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_once() -> None:
@@ -193,6 +215,17 @@ def test_a_record_that_is_owed_is_tried_again_by_itself() -> None:
         desk.order(record("alone"))
         desk.until_said(RecordSaved(1))
         assert desk.recorded() == ["alone"]
+
+
+def test_a_card_that_takes_nothing_for_weeks_is_told_of_ever_more_seldom() -> None:
+    """A line each five seconds would push out of the system's log, in three days, how it came to that."""
+    with at_work() as desk:
+        desk.disk.refuse_commits = 200
+        desk.order(save_warning("flood"), record("a"))
+        desk.until_said(RecordSaved(1))
+        told = [event.what.partition(" owed")[0] for event in desk.of(JournalFailed)]
+    assert told.count("save job") == 1
+    assert told.count("2 writes") in (8, 9), "one write may have failed before the other came"
 
 
 # -- the bound and the end ---------------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from edge_agent.durable import sync_directory
 from edge_agent.journal.port import JournalError
-from edge_agent.journal.schema import DamagedError, is_damage, prepare
+from edge_agent.journal.schema import DamagedError, is_damage, is_older, migrate, prepare
 from edge_agent.journal.write_ahead import rotten
 
 FILE_NAME = "journal.db"
@@ -36,15 +37,16 @@ def new_epoch() -> str:
     return secrets.token_hex(EPOCH_BYTES)
 
 
-def open_database(folder: Path, epoch: str) -> tuple[sqlite3.Connection, str]:
+def open_database(folder: Path, epoch: str, *, hesitates: bool = False) -> tuple[sqlite3.Connection, str]:
     """A connection that is ready for use, and what a damaged predecessor was put aside as ("": there was none).
 
-    ``epoch`` is for a new one. Raises sqlite3.Error or OSError where the disk refuses; the database may be sound then,
-    so it is left alone.
+    ``epoch`` is for a new one. Raises sqlite3.Error or OSError where the disk refuses, NewerError for one of newer
+    software; the database may be sound then, so it is left alone. ``hesitates``: so it may be where the disk does not
+    give it back.
     """
     _make_folder(folder)
     try:
-        return _connect(folder, epoch), ""
+        return _connect(folder, epoch, hesitates=hesitates), ""
     except DamagedError as exc:
         aside = _put_aside(folder)
         log.error("journal damaged kept=%s error=%s next=new journal, new chain epoch", aside, exc)
@@ -74,18 +76,36 @@ def in_memory(epoch: str) -> sqlite3.Connection:
 
 
 def read_only(folder: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, beside a running agent or without one.
+    """A connection that changes nothing, beside a running agent or without one; what older software wrote, it shows as
+    today's would lie there.
 
     Where no write-ahead log lies beside it nobody has it open, and the file alone is the whole of it: looked at as one
     that does not change, it needs no files of shared memory, which would have to be made.
     """
     file = folder / FILE_NAME
     how = "mode=ro" if file.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
-    connection = sqlite3.connect(
-        f"{file.resolve().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
-    )
-    connection.text_factory = _text
-    return connection
+    with ExitStack() as stack:
+        connection = sqlite3.connect(
+            f"{file.resolve().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        stack.callback(connection.close)
+        _read_as_ours(connection)
+        if is_older(connection):
+            return _brought_up(connection)
+        stack.pop_all()
+        return connection
+
+
+def _brought_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The same in memory, in the shape of today."""
+    with ExitStack() as stack:
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        stack.callback(copy.close)
+        _read_as_ours(copy)
+        connection.backup(copy)
+        migrate(copy, "")
+        stack.pop_all()
+        return copy
 
 
 @contextmanager
@@ -100,26 +120,33 @@ def disk() -> Iterator[None]:
         raise JournalError(str(exc)) from exc
 
 
+def _read_as_ours(connection: sqlite3.Connection) -> None:
+    """What a question needs beside the database lies in memory: in a file it would need room on a card that is full."""
+    connection.text_factory = _text
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
 def _text(raw: bytes) -> str:
     """A rotten letter must not keep the station from starting: what a job says is judged by its signed envelope."""
     return raw.decode("utf-8", "replace")
 
 
-def _connect(folder: Path, epoch: str) -> sqlite3.Connection:
-    with ExitStack() as stack, _damage_named():
+def _connect(folder: Path, epoch: str, *, hesitates: bool = False) -> sqlite3.Connection:
+    with ExitStack() as stack, _damage_named(hesitates=hesitates):
         _check_write_ahead(folder / f"{FILE_NAME}-wal")
+        _sync_write_ahead(folder / f"{FILE_NAME}-wal")
         # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
         # SQLite reads the head of the file here already, which may lie on a bad sector.
         connection = sqlite3.connect(
             folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         stack.callback(connection.close)
-        connection.text_factory = _text
+        _read_as_ours(connection)
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
         prepare(connection, epoch)
         _check_writable(connection)
-        _sync(folder)
+        sync_directory(folder)
         stack.pop_all()
         return connection
 
@@ -135,13 +162,23 @@ def _check_write_ahead(log: Path) -> None:
         raise DamagedError("its write-ahead log has rotted: commits that were synced cannot be read any more")
 
 
+def _sync_write_ahead(log: Path) -> None:
+    """A process that was killed between a commit's last write and its sync leaves it whole, and not durable.
+
+    SQLite goes by it and writes on behind it: we would answer what a power cut may still take back, and of the log
+    that one leaves, ``rotten`` could not tell any more that it had not been whole once. OSError where the disk refuses.
+    """
+    with suppress(FileNotFoundError), open(log, "r+b") as file:
+        os.fsync(file.fileno())
+
+
 @contextmanager
-def _damage_named() -> Iterator[None]:
+def _damage_named(*, hesitates: bool = False) -> Iterator[None]:
     """What says that the file is damaged becomes a DamagedError; the disk's refusals of a moment pass as they are."""
     try:
         yield
     except sqlite3.DatabaseError as exc:
-        if is_damage(exc):
+        if is_damage(exc, hesitates=hesitates):
             raise DamagedError(str(exc)) from exc
         raise
     except UnicodeDecodeError as exc:  # SQLite quotes a rotten table definition in its message
@@ -169,7 +206,7 @@ def _check_writable(connection: sqlite3.Connection) -> None:
 def _make_folder(folder: Path) -> None:
     """Make the folder durably: a new file in a folder that a power cut forgets is lost with it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sync(folder.parent)
+    sync_directory(folder.parent)
 
 
 def _put_aside(folder: Path) -> str:
@@ -177,13 +214,5 @@ def _put_aside(folder: Path) -> str:
     names = (f"{folder.name}.quarantined-{number}" for number in count(1))
     name = next(name for name in names if not (folder.parent / name).exists())
     folder.rename(folder.parent / name)
-    _sync(folder.parent)
+    sync_directory(folder.parent)
     return name
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

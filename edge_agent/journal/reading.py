@@ -24,7 +24,7 @@ from edge_agent.journal.port import (
     StoredJob,
 )
 from edge_agent.journal.record import sounded_in
-from edge_agent.journal.schema import SOUNDED, VERSION
+from edge_agent.journal.schema import SOUNDED, VERSION, DamagedError, NewerError, check_shape
 
 # An entry of a timetable has no bytes of its own: they stand in the timetable's row, which has the same digest.
 LOAD_JOBS = """
@@ -51,12 +51,13 @@ SELECT json_extract(told, '$.digest') FROM (
 LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
 LOAD_FORGOTTEN = "SELECT issuer, serial FROM forgotten ORDER BY issuer"
 LOAD_MANIFESTS = "SELECT head, body FROM manifests ORDER BY scope"
-# Whoever can have orders refused must not be able to push out of sight what the day's limits count.
+# Whoever can have orders refused must not be able to push out of sight what the day's limits count. Their numbers come
+# first: what is sorted lies in memory.
 LOAD_PAST = f"""
-SELECT body FROM (
-    SELECT * FROM (SELECT seq, body FROM records WHERE {SOUNDED} ORDER BY seq DESC LIMIT ?)
+SELECT body FROM records WHERE seq IN (
+    SELECT seq FROM (SELECT seq FROM records WHERE {SOUNDED} ORDER BY seq DESC LIMIT ?)
     UNION
-    SELECT seq, body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? AND (
+    SELECT seq FROM records WHERE seq > (SELECT head_seq FROM meta) - ? AND (
         NOT instr(body, CAST('"series":""' AS BLOB))
         OR instr(body, CAST('"corrects":"' AS BLOB)) AND NOT instr(body, CAST('"corrects":""' AS BLOB))
     )
@@ -65,13 +66,28 @@ SELECT body FROM (
 
 
 def read_journal(folder: Path) -> Contents:
-    """What is durable in the journal of ``folder``, at one moment. Raises JournalError; changes nothing."""
-    if not (folder / FILE_NAME).exists():
+    """What is durable in the journal of ``folder``, at one moment. Raises JournalError; changes nothing.
+
+    Root looks too, and the file is the service's: nothing that lies there in its place keeps anybody waiting.
+    """
+    with disk():
+        there = (folder / FILE_NAME).is_file()
+    if not there:
         raise JournalError(f"there is no {FILE_NAME} in {folder}")
+    try:
+        return _read(folder)
+    except (DamagedError, ValueError) as exc:  # a rotten mark is none; what SQLite quotes of a rotten table is no text
+        raise JournalError(f"damaged: {exc}") from exc
+
+
+def _read(folder: Path) -> Contents:
     with disk(), closing(read_only(folder)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise NewerError(version)
         if version != VERSION:
             raise JournalError(f"version {version}, this software reads version {VERSION}")
+        check_shape(connection)  # before it is asked for anything: a view may be without end
         connection.execute("BEGIN")  # what the agent commits meanwhile is not seen by halves
         return contents_of(connection)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+from edge_agent.journal.port import JournalError
 from edge_agent.journal.record import GENESIS
 
 SOUNDED = """
@@ -105,8 +106,8 @@ DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3
 UNREADABLE_CODES = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )
-# A sector that the card cannot read any more will not be read by the next start either. Where the kernel answers a read
-# with EIO, SQLite (from 3.33 on) says CORRUPTFS.
+# A sector that the card cannot read any more, nor a moment later, will not be read by the next start either. Where the
+# kernel answers a read with EIO, SQLite (from 3.33 on) says CORRUPTFS.
 TIME_MS_MAX = 62_000_000_000_000
 # Before and after 1970: the years 5 to 3934, from which every calendar can still count on and back. What may be signed
 # ends with 2099; whatever lies beyond these has rotted, for which one bit is enough, that of the sign.
@@ -120,34 +121,38 @@ class DamagedError(Exception):
     """The file is not a journal that can be gone on with; the message says why."""
 
 
+class NewerError(JournalError):
+    """Newer software has written the journal: nothing is wrong with it, and this one does not know what it says."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}, newer software wrote it; this one knows up to {VERSION}")
+
+
 def prepare(connection: sqlite3.Connection, new_epoch: str) -> None:
     """Check the database, make it or bring it up to date. ``new_epoch`` is used for a new one only.
 
-    Raises DamagedError, or sqlite3.Error, of which ``is_damage`` tells whether it means the same.
+    Raises DamagedError, or sqlite3.Error, of which ``is_damage`` tells whether it means the same; NewerError.
     """
     _check_pages(connection)
-    _migrate(connection, new_epoch)
-    _check_shape(connection)
+    migrate(connection, new_epoch)
+    check_shape(connection)
     _check_log(connection)
     _check_times(connection)
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the error speaks about the file and not about the moment."""
-    code = getattr(error, "sqlite_errorcode", 0)  # errors of the module itself carry none
-    return code & 0xFF in DAMAGE_CODES or code in UNREADABLE_CODES
-
-
-def _check_pages(connection: sqlite3.Connection) -> None:
-    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if answer != "ok":
-        raise DamagedError(str(answer))
-
-
-def _migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether older software has written it."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if not 0 <= version <= VERSION:
-        raise DamagedError(f"version {version}, this software knows up to {VERSION}")
+    return bool(0 < version < VERSION)
+
+
+def migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
+    """Make the tables of today, of none or of what an older version has left."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise NewerError(version)
+    if version < 0:
+        raise DamagedError(f"version {version}")
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -158,13 +163,25 @@ def _migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
     connection.execute("COMMIT")
 
 
+def is_damage(error: sqlite3.Error, *, hesitates: bool = False) -> bool:
+    """Whether the error speaks about the file and not about the moment. ``hesitates``: by a read alone it does not."""
+    code = getattr(error, "sqlite_errorcode", 0)  # errors of the module itself carry none
+    return code & 0xFF in DAMAGE_CODES or (code in UNREADABLE_CODES and not hesitates)
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise DamagedError(str(answer))
+
+
 def _make_tables(connection: sqlite3.Connection, version: int) -> None:
     for statements in MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)
 
 
-def _check_shape(connection: sqlite3.Connection) -> None:
+def check_shape(connection: sqlite3.Connection) -> None:
     """The tables are those that the migrations make; a lost one would be missed only when it is needed."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         _make_tables(model, 0)

@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_agent.journal.database import disk, in_memory, new_epoch, open_database, read_whole
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.record import Origin
-from edge_agent.journal.schema import DamagedError
+from edge_agent.journal.schema import DamagedError, NewerError
 from edge_agent.journal.store import Store
 
 ANOTHER = "the disk gives another journal than this process began with: restart edge-agent"
@@ -27,7 +27,8 @@ class SpareStore(Store):
     """A ``Store`` that takes nothing until the disk gives the journal that this one was read from.
 
     One of which nothing can be read, or that is not there, is as on a new card: no orders, nothing remembered, and a
-    chain of its own, which goes on in a new journal once the disk takes one.
+    chain of its own, which goes on in a new journal once the disk takes one. So is one of newer software, which is not
+    asked for again: it is that software's to go on with.
     """
 
     def __init__(self, folder: Path, origin: Origin, why: str) -> None:
@@ -35,8 +36,10 @@ class SpareStore(Store):
         self._folder = folder
         self._refused = why
         self._new_epoch = new_epoch()
-        log.error("journal not to be had error=%s next=tried again; orders are refused, warnings sound", why)
+        self._newer, self._unread = False, ""
         super().__init__(folder, origin)
+        then = "kept for newer software" if self._newer else "tried again"
+        log.error("journal not to be had error=%s next=%s; orders are refused, warnings sound", why, then)
         self._began = self._meta()
 
     def begin(self) -> None:
@@ -48,12 +51,16 @@ class SpareStore(Store):
         try:
             with disk():
                 return read_whole(folder), ""
+        except NewerError as exc:
+            self._newer, self._refused = True, str(exc)
         except (JournalError, DamagedError) as exc:
-            log.error("journal not to be read error=%s next=as on a new card", exc)
-            return in_memory(self._new_epoch), ""
+            if str(exc) != self._unread:  # once, not at each try
+                log.error("journal not to be read error=%s next=as on a new card", exc)
+            self._unread = str(exc)
+        return in_memory(self._new_epoch), ""
 
     def _take_over(self) -> None:
-        if self._refused == ANOTHER or not os.access(self._folder.parent, os.W_OK):
+        if self._newer or self._refused == ANOTHER or not os.access(self._folder.parent, os.W_OK):
             raise JournalError(self._refused)
         # First, as SQLite shares what a process knows of a write-ahead log, also that it may only be read.
         self._connection.close()

@@ -53,11 +53,12 @@ NEW_CHAIN = "UPDATE meta SET epoch = ?1, chain_from = ?2, forgot_by = ?3, acked_
 SAVE_FORGOTTEN = "INSERT INTO forgotten VALUES (?, ?)"
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1, ack = ?3 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
-# clock that was trusted then, and no record up to that one is younger.
+# clock that was trusted then, and no record up to that one is younger. Nor is one of after ?2, which no day has reached
+# yet: a chip with a flat battery told its time, and the log would grow behind it for years.
 PRUNE_RECORDS = """
 DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
     SELECT max(seq) FROM records WHERE trusted_at < ?1 AND seq < (
-        SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at >= ?1))
+        SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at BETWEEN ?1 AND ?2))
 """
 
 # Not a timetable of which an entry is left: the entry's bytes stand there.
@@ -74,16 +75,20 @@ log = logging.getLogger(__name__)
 class Store:
     """The Journal of ``journal.port``; its methods are described there."""
 
-    def __init__(self, folder: Path, origin: Origin) -> None:
-        """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError."""
+    def __init__(self, folder: Path, origin: Origin, *, hesitates: bool = False) -> None:
+        """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError.
+
+        ``hesitates``: also where the disk does not give it back, else put aside then: it may the next time.
+        """
         self._origin = origin
         self._pruned = False
+        self._hesitates = hesitates
         self._connection, self._quarantined = self._opened(folder)
 
     def _opened(self, folder: Path) -> tuple[sqlite3.Connection, str]:
         """The database, and what a damaged one before it was put aside as."""
         with disk():
-            return open_database(folder, new_epoch())
+            return open_database(folder, new_epoch(), hesitates=self._hesitates)
 
     def load(self) -> Contents:
         with disk():
@@ -171,7 +176,7 @@ class Store:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)
         self._write(PRUNE_SURPLUS, OVER_MAX)
         self._write(PRUNE_MARKS)
-        self._write(PRUNE_RECORDS, now - RECORD_KEEP_MS)
+        self._write(PRUNE_RECORDS, now - RECORD_KEEP_MS, now + RECORD_KEEP_MS)
         self._pruned = True
 
     def commit(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,13 @@ from edge_agent.journal.spare import SpareStore
 from edge_agent.journal.store import Store
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.journal.samples import ORIGIN
+
+
+def name_a_table(file: Path, name: str) -> None:
+    """Make a table of a database one that nobody can read, and of which SQLite says what it is called."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET name = ?1, tbl_name = ?1, sql = 'CREATE TABLE (('", (name,))
 
 
 class Rig(Protocol):

@@ -309,6 +309,20 @@ def test_a_clock_that_once_ran_behind_does_not_take_younger_records_with_it(rig:
     assert seqs(rig.boot()) == [1, 2]
 
 
+def test_a_clock_that_once_ran_years_ahead_keeps_nothing_until_then(rig: Rig) -> None:
+    """A chip whose battery is flat may say 2099: the log would grow behind that record until the card is full."""
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(ended=UtcMs(NOON + 25_000 * DAY_MS), clock=ClockSource.RTC), None, job_over=False)
+        journal.append(record_of(ended=NOON), None, job_over=False)
+        journal.append(record_of(ended=UtcMs(NOON + DAY_MS)), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 3)
+        journal.prune(UtcMs(NOON + RECORD_KEEP_MS))
+    assert seqs(rig.boot()) == [1, 2, 3]
+    with transaction(rig.boot()) as journal:
+        journal.prune(UtcMs(NOON + RECORD_KEEP_MS + 1))
+    assert seqs(rig.boot()) == [3]
+
+
 def test_the_chain_goes_on_from_its_head_when_every_record_was_pruned(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         first = journal.append(record_of(), None, job_over=False)

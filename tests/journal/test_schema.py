@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,21 @@ def of_version_1(file: Path, source: Path) -> None:
         old.execute("PRAGMA user_version = 1")
 
 
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def endless(file: Path) -> None:
+    """A table that has no end, in the place of one."""
+    filled(file.parent)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE marks")
+        columns = "CREATE VIEW marks (job_id, planned, mark, attempt) AS"
+        connection.execute(
+            f"{columns} WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i FROM n) SELECT i, i, i, i FROM n"
+        )
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[tuple[Path, Contents, tuple[StoredRecord, ...]]]:
     """A folder with a journal of the first version, and what is in it."""
@@ -98,12 +113,47 @@ def test_a_disk_that_takes_nothing_leaves_an_old_journal_as_it_was(old) -> None:
     store.close()
 
 
-def test_whoever_only_looks_leaves_an_old_journal_to_the_agent(old) -> None:
+def test_whoever_only_looks_reads_an_old_journal_and_leaves_it_to_the_agent(old) -> None:
+    """Between an update and the restart `doctor` is the new software's, and the journal still the old one's."""
     folder, contents, _ = old
-    with pytest.raises(JournalError, match=f"version 1, this software reads version {VERSION}"):
-        read_journal(folder)
+    before = (folder / FILE_NAME).read_bytes()
+    assert read_journal(folder) == contents
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {FILE_NAME: before}
     Store(folder, ORIGIN).close()
-    assert read_journal(folder) == replace(contents, quarantined="")
+    assert read_journal(folder) == contents
+
+
+def test_whoever_only_looks_is_told_of_what_is_rotten_as_of_any_other_refusal(tmp_path: Path) -> None:
+    """Whatever bit it is: SQLite's words for a table's definition may be no text, and a mark no mark."""
+    filled(tmp_path / "whole")
+    whole, folder, told = (tmp_path / "whole" / FILE_NAME).read_bytes(), tmp_path / "rotten", set[str]()
+    folder.mkdir()
+    tables = range(whole.index(b"CREATE TABLE"), whole.index(b"CREATE TABLE") + 400, 20)
+    for at in (*tables, whole.rindex(b"intent")):
+        for bit in (0, 7):
+            (folder / FILE_NAME).write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            try:
+                read_journal(folder)
+            except JournalError as error:
+                told.add(str(error))
+    assert any("can't decode" in one for one in told)
+    assert any("is not a valid Mark" in one for one in told)
+
+
+@pytest.mark.parametrize("lay", [pipe, endless])
+def test_nothing_that_lies_in_its_place_keeps_whoever_looks_waiting(
+    tmp_path: Path, lay: Callable[[Path], None]
+) -> None:
+    """Root looks, and whoever has taken the service over lays there what he likes."""
+    lay(tmp_path / FILE_NAME)
+    with pytest.raises(JournalError):
+        read_journal(tmp_path)
+
+
+def test_one_that_is_only_being_made_is_none_yet(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / FILE_NAME).close()
+    with pytest.raises(JournalError, match=f"version 0, this software reads version {VERSION}"):
+        read_journal(tmp_path)
 
 
 def test_what_has_sounded_is_found_without_looking_through_the_refusals(tmp_path: Path) -> None:
@@ -112,4 +162,8 @@ def test_what_has_sounded_is_found_without_looking_through_the_refusals(tmp_path
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {LOAD_PAST}", (1, 1)).fetchall()
     steps = [detail for *_, detail in plan if "records" in detail]
-    assert steps == ["SCAN records USING INDEX sounded", "SEARCH records USING INTEGER PRIMARY KEY (rowid>?)"]
+    assert steps == [
+        "SEARCH records USING INTEGER PRIMARY KEY (rowid=?)",
+        "SCAN records USING INDEX sounded",
+        "SEARCH records USING INTEGER PRIMARY KEY (rowid>?)",
+    ]

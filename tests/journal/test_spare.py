@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from edge_agent.journal import database, spare
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import verify_chain
+from edge_agent.journal.schema import VERSION, NewerError
 from edge_agent.journal.spare import SpareStore
 from edge_agent.journal.store import Store
 from tests.journal.samples import ORIGIN, record_of, save_job
@@ -107,14 +110,47 @@ def test_where_nothing_can_be_read_it_is_as_on_a_new_card(tmp_path: Path, card: 
     assert [path.name for path in tmp_path.glob("journal.quarantined-*")] == ["journal.quarantined-1"] * (lies == "rot")
 
 
+@pytest.mark.parametrize("lies", ["nothing", "today's", "an older one"])
+def test_the_journals_thread_may_read_what_the_start_has_opened(tmp_path: Path, card: list[bool], lies: str) -> None:
+    """Else the station that starts on a worn card ends as soon as it has begun."""
+    folder = tmp_path / "journal"
+    if lies != "nothing":
+        closed(folder)
+    if lies == "an older one":
+        with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+            connection.execute("ALTER TABLE jobs DROP COLUMN urgent")
+        of_version(folder, VERSION - 1)
+    store = SpareStore(folder, ORIGIN, WHY)
+    with ThreadPoolExecutor(1) as journal:
+        records = journal.submit(store.records_after, 0, 1 << 20).result()
+        assert [one.seq for one in records] == ([] if lies == "nothing" else [1])
+        journal.submit(store.close).result()
+
+
+def test_what_cannot_be_read_is_told_once_and_not_at_each_try(
+    tmp_path: Path, card: list[bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "journal"
+    closed(folder)
+    (folder / FILE_NAME).write_bytes(b"\x55" * 8_192)
+    store = SpareStore(folder, ORIGIN, WHY)
+    for _ in range(3):
+        with pytest.raises(JournalError):
+            store.begin()
+        store.rollback()
+    store.close()
+    assert sum("journal not to be read" in line for line in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("read_only", [False, True])
 def test_a_journal_that_comes_back_and_was_not_read_before_is_left_for_the_next_start(
-    tmp_path: Path, card: list[bool]
+    tmp_path: Path, card: list[bool], read_only: bool
 ) -> None:
     """Its chain is another one, and what it forbids is not known here."""
     folder = tmp_path / "journal"
     store = SpareStore(folder, ORIGIN, WHY)
     kept = closed(folder)
-    card[0] = False
+    card[0] = read_only
     for _ in range(2):
         with pytest.raises(JournalError, match="another journal than this process began with: restart edge-agent"):
             store.begin()
@@ -153,14 +189,70 @@ def test_a_database_that_sqlite_opened_for_reading_alone_is_not_taken_for_a_jour
             database._check_writable(connection)
 
 
-def test_a_journal_of_another_version_is_no_journal_to_a_card_that_takes_no_change(
+def test_nor_does_a_station_go_on_with_it_as_it_would_never_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite3.connect
+
+    def reading_alone(file: Path | str, **how: Any) -> sqlite3.Connection:
+        return real(file, **how) if file == ":memory:" else real(f"{Path(file).as_uri()}?mode=ro", uri=True, **how)
+
+    folder = tmp_path / "journal"
+    switched_off = Store(folder, ORIGIN)
+    written(switched_off)
+    monkeypatch.setattr(sqlite3, "connect", reading_alone)
+    with pytest.raises(JournalError, match="readonly"):
+        Store(folder, ORIGIN)
+    switched_off.close()
+
+
+def test_what_older_software_has_written_counts_too_where_an_update_finds_a_card_that_takes_nothing(
     tmp_path: Path, card: list[bool]
 ) -> None:
     folder = tmp_path / "journal"
-    closed(folder)
-    with sqlite3.connect(folder / FILE_NAME) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    kept = closed(folder)
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        connection.execute("ALTER TABLE jobs DROP COLUMN urgent")
+    of_version(folder, VERSION - 1)
+    before = (folder / FILE_NAME).read_bytes()
     store = SpareStore(folder, ORIGIN, WHY)
-    assert store.load().jobs == ()
+    assert store.load() == kept
+    with pytest.raises(JournalError, match=WHY):
+        store.begin()
+    store.rollback()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {FILE_NAME: before}
+    card[0] = False
+    written(store)
     store.close()
+    again = Store(folder, ORIGIN)
+    assert verify_chain(again.records_after(0, 1 << 20)) is None
+    assert (again.load().epoch, again.load().last_seq) == (kept.epoch, 2)
+    again.close()
+
+
+def test_a_journal_of_newer_software_is_left_as_it_is_and_goes_on_when_that_is_back(tmp_path: Path) -> None:
+    """An update that was taken back must lose no order, no record, and nothing that is known to have sounded."""
+    folder = tmp_path / "journal"
+    kept = closed(folder)
+    of_version(folder, VERSION + 1)
+    before = (folder / FILE_NAME).read_bytes()
+    with pytest.raises(NewerError, match="newer software"):
+        Store(folder, ORIGIN)
+    store = SpareStore(folder, ORIGIN, WHY)
+    assert (store.load().jobs, store.load().last_seq) == ((), 0)
+    for _ in range(2):
+        with pytest.raises(JournalError, match="newer software"):
+            store.begin()
+        store.rollback()
+    store.close()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {FILE_NAME: before}
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+    of_version(folder, VERSION)
+    again = Store(folder, ORIGIN)
+    assert again.load() == kept
+    again.close()
+
+
+def of_version(folder: Path, version: int) -> None:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")

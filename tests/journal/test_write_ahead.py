@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import random
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.journal import database
 from edge_agent.journal.database import FILE_NAME
+from edge_agent.journal.port import JournalError
 from edge_agent.journal.store import Store
 from edge_agent.journal.write_ahead import FRAME, HEAD, PAGE_BYTES, rotten
 from tests.journal.samples import ORIGIN, record_of
@@ -135,6 +139,43 @@ def test_a_journal_whose_log_has_rotted_is_put_aside_byte_for_byte(
     assert (contents.quarantined, contents.last_seq) == ("journal.quarantined-1", 0)
     assert (tmp_path / "journal.quarantined-1" / file.name).read_bytes() == log
     assert (tmp_path / "journal.quarantined-1" / FILE_NAME).read_bytes() == database
+
+
+def test_what_a_killed_process_had_not_synced_is_durable_before_anything_is_written_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could take that back, and of what came behind it leave enough to make the log look rotten."""
+    log_of(tmp_path)
+    file = tmp_path / "journal" / f"{FILE_NAME}-wal"
+    number, done = file.stat().st_ino, list[str]()
+    sync, connect = os.fsync, sqlite3.connect
+
+    def synced(descriptor: int) -> None:
+        done.extend(["synced"] if os.fstat(descriptor).st_ino == number else [])
+        sync(descriptor)
+
+    def connected(*how: Any, **what: Any) -> sqlite3.Connection:
+        done.append("opened")
+        return connect(*how, **what)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    Store(tmp_path / "journal", ORIGIN).close()
+    assert done[:2] == ["synced", "opened"]
+
+
+def test_a_disk_that_refuses_to_make_it_durable_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_of(tmp_path)
+    number, sync = (tmp_path / "journal" / f"{FILE_NAME}-wal").stat().st_ino, os.fsync
+
+    def refused(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(JournalError, match=os.strerror(errno.EIO)):
+        Store(tmp_path / "journal", ORIGIN)
 
 
 def test_a_log_that_would_hold_up_the_start_is_left_to_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
