@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from edge_agent import boot_time
 from edge_agent.clock_chip import Chip, read_chip
 from edge_agent.core import clock_trust
-from edge_agent.core.clock_trust import ClockSource, ClockState, KeptTime, Now
+from edge_agent.core.clock_trust import DATELESS, ClockSource, ClockState, KeptTime, Now
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 from edge_agent.ntp import KernelSync, kernel_sync
 
@@ -26,6 +27,9 @@ RTC_ERROR_MS = 30 * SECOND_MS
 CHIP_APART_MS_MAX = 60 * SECOND_MS
 # The kernel sets its clock by the chip at each boot; a week later a crystal of 100 ppm is so far from it, and with the
 # chip's own error the timetable's bound still holds. Further apart, one of them is wrong, and nobody knows which.
+CHIP_AWAIT_MS = 60 * SECOND_MS
+# Of boot time: the kernel's driver may come later than we do (it waits for its bus). Beyond that nobody looks for it
+# again: whoever sets clocks by hand would set what plays.
 NTP_CHECK_MS = 60 * SECOND_MS
 # chrony and timesyncd poll every 64 s at the shortest.
 NTP_AWAIT_MS = 2 * SECOND_MS
@@ -37,8 +41,8 @@ log = logging.getLogger(__name__)
 
 
 def boot_ms() -> MonoMs:
-    """CLOCK_BOOTTIME in ms: goes on in suspend, is never stepped, and is the same in both processes."""
-    return MonoMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+    """Boot time, as the core takes it."""
+    return MonoMs(boot_time.boot_ms())
 
 
 def system_utc_ms() -> UtcMs:
@@ -92,12 +96,14 @@ class StationClock:
         """
         self._lock = threading.Lock()
         self._ntp = ntp
+        self._rtc = rtc
         self._floor = floor
         self._readings = readings
         self._checked: MonoMs | None = None
         self._disbelieves = False
+        self._chip_trouble = ""
         self._boot_id = readings.boot_id()
-        self._clock = self._at_start(rtc, kept)
+        self._clock = self._at_start(kept)
         self.kept: KeptTime | None = None
         """The last welcome, for the next process in this boot; None before the first, or where the boot has no name."""
 
@@ -105,8 +111,9 @@ class StationClock:
         """This instant, and how far it is trusted."""
         mono = self._readings.boot()
         with self._lock:
-            if self._ntp and self._ask_again(mono):
+            if self._ask_again(mono):
                 self._checked = mono
+                self._check_chip()
                 self._check_ntp()
             return self._clock.read(mono)
 
@@ -141,8 +148,16 @@ class StationClock:
         pause_ms = NTP_CHECK_MS if self._clock.read(mono).trusted else NTP_AWAIT_MS
         return self._checked is None or mono - self._checked >= pause_ms
 
+    def _check_chip(self) -> None:
+        """Take over the system clock where a chip that was not there at the start vouches for it now."""
+        mono, utc = self._readings.boot(), self._readings.utc()
+        if mono < CHIP_AWAIT_MS and self._clock.source in DATELESS and (found := self._by_chip(utc, mono)) is not None:
+            self._clock = found
+
     def _check_ntp(self) -> None:
         """Take over the system clock while the kernel calls it synchronised, unless that is provably wrong."""
+        if not self._ntp:
+            return
         sync = self._readings.sync()
         mono, utc = self._readings.boot(), self._readings.utc()
         if not sync.synchronised:
@@ -156,33 +171,38 @@ class StationClock:
         self._disbelieves = False
         self._clock = clock_trust.adopt_ntp(self._clock, utc, mono, sync.max_error_ms)
 
-    def _at_start(self, rtc: bool, kept: KeptTime | None) -> ClockState:
+    def _at_start(self, kept: KeptTime | None) -> ClockState:
         """What is known before anybody was asked: signed time of this boot, a chip, the floor, or nothing."""
         mono, utc = self._readings.boot(), self._readings.utc()
         resumed = clock_trust.resumed(kept, self._boot_id, mono)
-        if resumed is not None and (resumed.read(mono).trusted or not rtc):  # what is too old by now is the chip's turn
+        # What is too old by now is the chip's turn.
+        if resumed is not None and (resumed.read(mono).trusted or not self._rtc):
             now = resumed.read(mono)
             log.info("clock goes on from this boot utc=%s max_error_ms=%s", now.utc, now.max_error_ms)
             return resumed
-        if rtc and (apart_ms := self._chip_vouches(utc)) is not None:
-            return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS + apart_ms)
+        if (found := self._by_chip(utc, mono)) is not None:
+            return found
         return clock_trust.at_floor(self._floor, mono) if self._floor else ClockState(set_at=mono)
 
-    def _chip_vouches(self, utc: UtcMs) -> int | None:
-        """How far the chip is from the system clock (ms), if it vouches for that. None: it is not there, or not right.
+    def _by_chip(self, utc: UtcMs, mono: MonoMs) -> ClockState | None:
+        """The system clock, if a chip vouches for it. None: there is to be none, it is not there, or not right.
 
         Without a chip the system's time is that of the last shutdown, and ``rtc = true`` was written by mistake.
         """
+        if not self._rtc:
+            return None
         chip = self._readings.chip()
-        if chip is None or chip.utc_ms is None:
+        apart_ms = None if chip is None or chip.utc_ms is None else abs(utc - chip.utc_ms)
+        if apart_ms is None:
             seen = "there is none" if chip is None else f"{chip.name}: {chip.trouble}"
-            log.warning("clock chip tells no time trouble=%r next=wait for NTP or a welcome, see doctor", seen)
-            return None
-        if utc < self._floor:
-            log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait", utc, self._floor)
-            return None
-        apart_ms = abs(utc - chip.utc_ms)
-        if apart_ms > CHIP_APART_MS_MAX:
-            log.warning("clock chip is not the system's time chip=%s utc=%s next=wait, see doctor", chip.utc_ms, utc)
-            return None
-        return apart_ms
+            trouble = f"clock chip tells no time trouble={seen!r} next=wait for NTP or a welcome, see doctor"
+        elif utc < self._floor:
+            trouble = "clock chip is behind the last signed time next=wait"
+        elif apart_ms > CHIP_APART_MS_MAX:
+            trouble = "clock chip is not the system's time next=wait, see doctor"
+        else:
+            return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS + apart_ms)
+        if trouble != self._chip_trouble:  # once, not every two seconds
+            log.warning("%s chip=%s utc=%s floor=%s", trouble, chip and chip.utc_ms, utc, self._floor)
+        self._chip_trouble = trouble
+        return None

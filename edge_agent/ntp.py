@@ -14,7 +14,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent import plain_file
+from edge_agent.boot_time import boot_ms
+
 REPORT = Path("/run/edge-agent-clock/report")
+REPORT_BYTES_MAX = 100
+# Four numbers, the longest of 20 digits.
 REPORT_AGE_MS_MAX = 150_000
 # The timer's minute, one missed, and the half that a slow board may need; then nobody disciplines a clock for us.
 SLEW_PPM_MAX = 500
@@ -61,7 +66,7 @@ class Instant:
 
 def instant() -> Instant:
     """This one."""
-    return Instant(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000, time.time_ns() // 1_000_000)
+    return Instant(boot_ms(), time.time_ns() // 1_000_000)
 
 
 def kernel_sync() -> KernelSync:
@@ -92,7 +97,8 @@ def report(sync: KernelSync, at: Instant) -> str:
 def told(file: Path, now: Instant) -> KernelSync:
     """What the report says, if it is fresh, and the system clock has only been slewed since: not a stepped clock's."""
     try:
-        boot_ms, utc_ms, synchronised, max_error_ms = (int(word) for word in file.read_text("ascii").split())
+        with plain_file.begin(file) as opened:
+            boot_ms, utc_ms, synchronised, max_error_ms = (int(word) for word in opened.read(REPORT_BYTES_MAX).split())
     except (OSError, ValueError):
         return NOT_SYNCHRONISED
     age_ms = now.boot_ms - boot_ms

@@ -1,14 +1,12 @@
 """The agent: inbox -> step -> perform -> wait until the next wake. Joins the ports; decides nothing, owns no device.
 
 One bounded queue takes in everything that happens; one thread steps the core and performs its effects. Whatever blocks
-has its own thread (``workers``, ``staging_worker``, the session, the device link) and answers through the queue.
+has its own thread (the ``…_worker`` files, the session, the device link) and answers through the queue.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import queue
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,11 +23,8 @@ from edge_agent.core.effects import Effect
 from edge_agent.core.events import (
     AnewWanted,
     Event,
-    HeartbeatDue,
-    HelloDue,
     Rejected,
     StopAsked,
-    SweepDue,
     Tick,
     TrustChanged,
 )
@@ -40,6 +35,7 @@ from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 from edge_agent.fetch_and_stage import Staging
+from edge_agent.inbox import Inbox
 from edge_agent.journal.port import Contents, Journal, StoredRecord
 from edge_agent.journal_worker import (
     Afterwards,
@@ -59,8 +55,6 @@ from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
 from edge_agent.upstream import Upstream
 
-INBOX_MAX = 1_000
-# Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
 SEED_BYTES = 16
 # Of nonces, before the first connection brings its own.
 RENEW_MS = SECOND_MS
@@ -127,55 +121,6 @@ class Ports:
     ready: Callable[[], None]
     alive: Callable[[], None]
     home: HomeServer | None = None
-
-
-class Inbox:
-    """The one bounded queue. ``post`` may be called from any thread and blocks when the agent falls behind."""
-
-    def __init__(self) -> None:
-        self._events: queue.Queue[Event] = queue.Queue(INBOX_MAX)
-        self._closed = False
-
-    def post(self, event: Event) -> None:
-        """Add an event."""
-        if not self._closed:
-            self._events.put(event)
-
-    def close(self) -> None:
-        """Nobody listens any more: drop what waits, so that no thread hangs on a full queue while it is to end."""
-        self._closed = True
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._events.get_nowait()
-
-    def wait(self, timeout_ms: int) -> Event | None:
-        """The next event; None when nothing came within ``timeout_ms``."""
-        try:
-            return self._events.get(timeout=max(0, timeout_ms) / 1000)
-        except queue.Empty:
-            return None
-
-    # What the housekeeping scheduler calls; it runs in its own thread and must only post.
-
-    def heartbeat_due(self) -> None:
-        """It is time for a heartbeat."""
-        self.post(HeartbeatDue())
-
-    def hello_due(self) -> None:
-        """It is time to prove freshness again."""
-        self.post(HelloDue())
-
-    def sweep_due(self) -> None:
-        """It is time to tidy up."""
-        self.post(SweepDue())
-
-    def anew_wanted(self) -> None:
-        """A new process would mend something."""
-        self.post(AnewWanted())
-
-    def stop_asked(self) -> None:
-        """The service manager wants us to end."""
-        self.post(StopAsked())
 
 
 class Runtime:
@@ -291,7 +236,7 @@ class Runtime:
                 self._tell_the_day(effect, now)
             case fx.SendState():
                 # By the clock of this moment: a welcome in the same step may just have set it.
-                self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
+                self._ports.upstream.state(self._state, self._ports.clock.now(), online=True)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
             case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper() | fx.FetchRoot():

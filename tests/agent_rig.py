@@ -19,8 +19,10 @@ from edge_agent.clock import Readings, StationClock
 from edge_agent.core.events import AckToken, Event, StopAsked
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import MonoMs, StationId, UtcMs, ZoneId
+from edge_agent.inbox import Inbox
+from edge_agent.journal_worker import Afterwards
 from edge_agent.restoring import beside
-from edge_agent.runtime import Inbox, Ports, Runtime
+from edge_agent.runtime import Ports, Runtime
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
@@ -202,7 +204,17 @@ class Agent:
 
     def run_in_virtual_time(self) -> None:
         """Run to the end in this thread; needs an inbox that moves the clock and ends by itself."""
+        assert isinstance(self.inbox, VirtualInbox)
+        self.inbox.at_rest = self._others_are_at_rest
         self.runtime.run()
+
+    def _others_are_at_rest(self) -> None:
+        """Wait until the threads of journal and staging have done, and posted, what they were told so far."""
+        committed = threading.Event()
+        self.runtime._journal.order(Afterwards(committed.set))
+        assert committed.wait(PATIENCE_S), "the journal's thread hangs"
+        staging = self.runtime._staging
+        self.until(lambda: not any(orders._waiting or orders._under_way for orders in (staging._clips, staging._texts)))
 
     def _run(self) -> None:
         try:
@@ -234,23 +246,24 @@ class VirtualMachine:
 class VirtualInbox(Inbox):
     """Instead of waiting it moves the clock; after ``lasts_ms`` it asks the agent to stop.
 
-    ``waits`` is how long each wait was meant to be; ``on_wait`` is called with that before the clock moves.
+    No time passes before ``at_rest`` has come back: then the agent's other threads have answered whatever they were
+    told. ``waits`` is how long each wait was meant to be; ``on_wait`` is called with that before the clock moves.
     """
-
-    GRACE_S = 0.05
-    # Real threads answer within this, two where a sound is looked for first; what comes later is late in virtual time.
 
     def __init__(self, machine: VirtualMachine, lasts_ms: int) -> None:
         super().__init__()
         self.waits: list[int] = []
+        self.at_rest: Callable[[], None] = lambda: None
         self.on_wait: Callable[[int], None] = lambda timeout_ms: None
         self._machine = machine
         self._ends_at = machine.mono + lasts_ms
 
     def wait(self, timeout_ms: int) -> Event | None:
         self.waits.append(timeout_ms)
-        event = super().wait(round(self.GRACE_S * 1000))
-        if event is not None:
+        if (event := super().wait(0)) is not None:
+            return event
+        self.at_rest()
+        if (event := super().wait(0)) is not None:
             return event
         self.on_wait(timeout_ms)
         self._machine.mono += max(1, timeout_ms)

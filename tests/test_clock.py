@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.clock import (
     CHIP_APART_MS_MAX,
+    CHIP_AWAIT_MS,
     NTP_AWAIT_MS,
     NTP_CHECK_MS,
     RTC_ERROR_MS,
@@ -134,6 +135,29 @@ def test_a_clock_chip_whose_battery_was_flat_vouches_for_nothing(
     ours = StationClock(ntp=False, rtc=True, floor=LAST_WELCOME, readings=stopped)
     assert ours.now().source is ClockSource.FLOOR
     assert "trouble='rtc0: Invalid argument'" in caplog.text
+
+
+@pytest.mark.parametrize("ntp", [True, False])
+def test_a_clock_chip_whose_driver_comes_later_than_we_do_is_found(
+    machine: FakeMachine, caplog: pytest.LogCaptureFixture, *, ntp: bool
+) -> None:
+    machine.chip_behind = None
+    ours = station(machine, ntp=ntp, rtc=True)
+    for _ in range(5):
+        assert not ours.now().trusted
+        machine.go_on(NTP_AWAIT_MS)
+    machine.chip_behind, machine.utc = 0, NOON + HOUR_MS
+    now = ours.now()
+    assert (now.utc, now.source, now.trusted) == (NOON + HOUR_MS, ClockSource.RTC, True)
+    assert caplog.text.count("clock chip tells no time") == 1
+
+
+def test_whoever_sets_the_system_clock_and_a_chip_later_in_a_boot_sets_not_what_plays(machine: FakeMachine) -> None:
+    machine.chip_behind = None
+    ours = station(machine, rtc=True)
+    machine.mono = CHIP_AWAIT_MS
+    machine.chip_behind = 0
+    assert ours.now().source is ClockSource.FLOOR
 
 
 def test_no_chip_is_looked_for_where_none_is_configured(machine: FakeMachine) -> None:

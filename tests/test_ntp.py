@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent import ntp
 from edge_agent.ntp import NOT_SYNCHRONISED, REPORT_AGE_MS_MAX, Instant, KernelSync, asked_or_told, report, told
+from tests.in_the_way import IN_THE_WAY, Lay
 
 THEN = Instant(boot_ms=20_000, utc_ms=1_790_830_800_000)
 GOOD = KernelSync(synchronised=True, max_error_ms=20)
@@ -54,6 +55,13 @@ def test_a_clock_that_was_stepped_since_is_not_believed(file: Path, step_ms: int
 def test_a_clock_that_is_being_slewed_is_believed(file: Path) -> None:
     assert told(file, later(60_000, 30)).synchronised
     assert told(file, later(60_000, -30)).synchronised
+
+
+@pytest.mark.parametrize("lay", IN_THE_WAY)
+def test_what_lies_in_the_reports_place_keeps_no_station_waiting(file: Path, lay: Lay) -> None:
+    """The agent asks between two steps, and whoever lays it is another user."""
+    with lay(file):
+        assert told(file, THEN) == NOT_SYNCHRONISED
 
 
 @pytest.mark.parametrize("content", [None, b"", b"1 2 3", b"a b c d", b"1 2 3 4 5", b"\xff"])

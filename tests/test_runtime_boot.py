@@ -83,7 +83,7 @@ def test_a_stored_job_whose_key_is_gone_is_dropped_with_a_note(
         agent.until_welcomed()
         agent.until(lambda: len(agent.broker.said("state")[-1]["next"]) == 1)
         assert [one["job_id"] for one in agent.broker.said("state")[-1]["next"]] == ["kept"]
-    assert "stored job refused now job=revoked" in caplog.text
+    assert "stored job refused now job='revoked'" in caplog.text
     assert "revoked" in disk.committed.jobs, "a trust file that is put right again brings the job back"
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from edge_agent.core.events import ClipStaged
 from edge_agent.core.units import ClipKey
+from edge_agent.inbox import Inbox
 from edge_agent.journal_worker import WAITING_MAX
-from edge_agent.runtime import RENEW_MS, STOP_MS_MAX, Inbox
+from edge_agent.runtime import RENEW_MS, STOP_MS_MAX
 from tests.agent_rig import PATIENCE_S, Agent
 from tests.fakes.journal import FakeDisk
 from tests.gated_journal import GatedJournal

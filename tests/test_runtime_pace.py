@@ -71,9 +71,10 @@ def test_while_a_relay_is_closed_the_lease_is_renewed_three_times_as_often_as_ne
     agent, inbox = virtual(tmp_path, 25_000)
     inbox.post(emergency())
     agent.run_in_virtual_time()
-    closed = [at for at, is_closed in agent.device.renewals if is_closed]
-    assert len(closed) > 15
-    assert max(later - earlier for earlier, later in pairwise(closed)) <= 1.1 * RENEW_MS
+    renewals = agent.device.renewals  # until the next one also where that finds the relay open: its play is lost once
+    while_closed = [later - at for (at, is_closed), (later, _) in pairwise(renewals) if is_closed]
+    assert len(while_closed) > 15
+    assert max(while_closed) <= 1.1 * RENEW_MS
     assert 3 * RENEW_MS <= LEASE_MS
 
 

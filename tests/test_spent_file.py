@@ -59,8 +59,8 @@ def test_the_fullest_hour_of_all_keys_that_a_station_knows_is_read_whole(tmp_pat
 def test_whoever_has_new_keys_signed_without_end_has_no_other_bound_begin_anew_by_them(tmp_path: Path) -> None:
     """Of a file that is not read nothing counts: not the bytes of the night either."""
     file = tmp_path / "spent.json"
-    many = {(f"{key:064x}", Sort.WARNING): 499 for key in range(2 * COUNTS_MAX)}
-    much = {("f" * 64, Sort.WARNING): 500}
+    many = {(f"{key:064x}", Sort.WARNING): 499 for key in range(1, 2 * COUNTS_MAX)}
+    much = {("0" * 64, Sort.WARNING): 500}  # first by its name, and last to go
     areas = {"/".join(["x" * 64] * 5 + [f"{number:064}"]): 100 for number in range(2 * AREAS_MAX)}
     SpentFile(file).keep(replace(FULL, given=Given(2, many | much, areas)))
     read = SpentFile(file).read()

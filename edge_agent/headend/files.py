@@ -1,33 +1,12 @@
-"""Write files so that a power cut leaves the old or the new content, never half; secrets for their owner only.
-
-And one at a time, where several processes change the same ones; and known as written anew.
-
-Decides nothing about what is written.
-"""
+"""Share files between processes: one changes them at a time, what was written anew is known, secrets lie apart."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
-
-from edge_agent.identity.files import EVERYBODY_READS, OWNER_ONLY, remove_durably, sync_directory, write_durably
-
-__all__ = [
-    "EVERYBODY_READS",
-    "OWNER_ONLY",
-    "Stamp",
-    "alone",
-    "append_durably",
-    "make_private_directory",
-    "remove_durably",
-    "stamp",
-    "sync_directory",
-    "write_durably",
-]
 
 Stamp: TypeAlias = tuple[int, int, int]
 """By which a file that was written since is known: its number, its length, when it was written."""
@@ -54,15 +33,3 @@ def alone(lock: Path) -> Iterator[None]:
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def append_durably(path: Path, content: bytes) -> None:
-    """Add ``content`` at the end of ``path`` (made owner-only if new) and wait until it survives a power cut."""
-    new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    if new:
-        sync_directory(path.parent)

@@ -1,19 +1,13 @@
-"""Write files so that a power cut leaves the old or the new content, never half. Decides nothing about it."""
+"""Make and take away what a station keeps of its identity, so that a power cut brings nothing of it back."""
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 from pathlib import Path
 
-from edge_agent import fresh_file
+from edge_agent.durable import PART, sync_directory
 from edge_agent.trust.keys import draft_of
-
-OWNER_ONLY = 0o600
-GROUP_READS = 0o640
-EVERYBODY_READS = 0o644
-PART = ".part"
 
 
 def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
@@ -22,27 +16,6 @@ def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
         folder.mkdir(mode=0o750, parents=True)
         if owner is not None:
             os.chown(folder, *owner, follow_symlinks=False)
-
-
-def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tuple[int, int] | None = None) -> None:
-    """Replace ``path`` by ``content``: temporary file with its final mode, fsync, rename, fsync of the directory."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
-    descriptor = fresh_file.begin(beside, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)  # the umask takes bits away
-            if owner is not None:
-                os.fchown(descriptor, *owner)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        beside.replace(path)
-    except BaseException:
-        # Left there, it would hold the very room that was wanting: the next try has another number, and room for less.
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
-    sync_directory(path.parent)
 
 
 def remove_durably(path: Path) -> None:
@@ -56,12 +29,3 @@ def remove_durably(path: Path) -> None:
         one.unlink()
     if there:
         sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename or a new name inside ``directory`` survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
