@@ -1,4 +1,4 @@
-"""What a command wants done, between payload and types, both ways. Who may command it is decided in ``limits``.
+"""Read what a command wants done. Who may command it is decided in ``limits``.
 
 Every action that holds for a while says for how long: a station that nobody reaches any more comes back by itself.
 """
@@ -26,17 +26,16 @@ from edge_agent.core.order import (
     SetVolume,
     Stop,
 )
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import SECOND_MS, JobId
 from edge_agent.trust.fields import NAME, Fields
-from edge_agent.trust.strict_json import JsonObject
-from edge_agent.trust.timetable import read_day, read_instant, read_when, when_payload
+from edge_agent.trust.timetable import read_day, read_instant, read_when
 
 PAUSE_S_MAX = 3_600  # an hour later it is another programme
 AMPLIFIER_S_MAX = 600  # long enough to measure a line by hand; a horn must not hum through the night
 ALL_STOP_S_MAX = 900  # 15 minutes (requirement B16): one signature must not silence a ward for longer
 LOCK_S_MAX = 14_400  # 4 hours on a ladder (requirement S7)
 RANK_MAX = 64  # more than wait for one zone on the fullest day
-COMMAND_VOLUME_MAX = 100
 
 
 class What(StrEnum):
@@ -68,11 +67,6 @@ def what_of(action: Action) -> What:
     return _WORD[type(action)]
 
 
-def action_payload(action: Action) -> JsonObject:
-    """What ``read_action`` reads back."""
-    return {"what": what_of(action).value, **_particulars(action)}
-
-
 def _seconds(fields: Fields, most: int) -> int:
     return fields.integer("for_s", 1, most) * SECOND_MS
 
@@ -95,7 +89,7 @@ _READ: Mapping[What, Callable[[Fields], Action]] = {
     What.PAUSE: lambda fields: Pause(_seconds(fields, PAUSE_S_MAX)),
     What.RESUME: lambda _: Resume(),
     What.NEXT_ITEM: lambda _: NextItem(),
-    What.VOLUME: lambda fields: SetVolume(fields.integer("volume", 0, COMMAND_VOLUME_MAX)),
+    What.VOLUME: lambda fields: SetVolume(fields.integer("volume", 0, VOLUME_MAX)),
     What.AMPLIFIER: lambda fields: Amplify(fields.boolean("on"), _seconds(fields, AMPLIFIER_S_MAX)),
     What.RESTART: lambda _: Restart(),
     What.SELF_TEST: lambda _: SelfTest(),
@@ -121,23 +115,3 @@ _WORD: Mapping[type, What] = {
     Choose: What.CHOOSE,
     Ask: What.ASK,
 }
-
-
-def _particulars(action: Action) -> JsonObject:
-    match action:
-        case Cancel(target, until):
-            return {"target": target, "until": until}
-        case Pause(for_ms) | AllStop(for_ms) | Lock(for_ms):
-            return {"for_s": for_ms // SECOND_MS}
-        case SetVolume(volume):
-            return {"volume": volume}
-        case Amplify(on, for_ms):
-            return {"on": on, "for_s": for_ms // SECOND_MS}
-        case Rank(job_ids):
-            return {"job_ids": [*job_ids]}
-        case Choose(target, when):
-            return {"target": target, "when": when_payload(when)}
-        case Ask(day):
-            return {"day": day.isoformat()}
-        case _:
-            return {}

@@ -1,4 +1,4 @@
-"""A whole timetable between payload and types, both ways: one heading, and entries that are jobs in all but that.
+"""Read a whole timetable: one heading, and entries that are jobs in all but that.
 
 An entry is read by the same parser as a job. What would cut off other sound on its arrival, or play at once, is refused
 here: a timetable says what is planned. How it takes the place of the one before is decided in ``core.timetable``.
@@ -6,13 +6,13 @@ here: a timetable says what is planned. How it takes the place of the one before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.order import Timetable
 from edge_agent.trust.fields import NAME, Fields, distinct
-from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, heading_payload, read_heading
-from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject
+from edge_agent.trust.heading import HEADING_FIELDS, read_heading
+from edge_agent.trust.strict_json import INTEGER_MAX
 
 ENTRIES_MAX = 60  # three times a ward's timetable; of one clip each they fill the 48 KiB of an envelope
 DEFAULT_NAME = "main"
@@ -36,18 +36,6 @@ def read_timetable(fields: Fields, parse_job: Callable[[Fields], Job]) -> Timeta
         version=fields.integer("version", 1, INTEGER_MAX),
         jobs=jobs,
     )
-
-
-def timetable_fields(order: Timetable, entries: Sequence[JsonObject]) -> JsonObject:
-    """What ``read_timetable`` reads back: the payload but for its realm and type."""
-    return heading_payload(order.heading) | {"name": order.name, "version": order.version, "entries": [*entries]}
-
-
-def entry_payload(order: Timetable, job: JsonObject) -> JsonObject:
-    """An entry, from the payload of the job that it is."""
-    same = job["audience"] == audience_payload(order.heading.audience)
-    left_out = SAID_ONCE | ({"audience"} if same else set())
-    return {name: value for name, value in job.items() if name not in left_out}
 
 
 def _read_entry(entry: Fields, whole: Fields, parse_job: Callable[[Fields], Job]) -> Job:

@@ -67,13 +67,26 @@ def open_envelope(data: bytes) -> Envelope | Rejected:
         return Rejected(Reason.MALFORMED, str(error))
 
 
+def read_envelope(data: bytes) -> Envelope:
+    """The same for whoever reads on in what it holds: a refusal is a ``WireError``."""
+    opened = open_envelope(data)
+    if isinstance(opened, Rejected):
+        raise WireError("envelope", opened.detail)
+    return opened
+
+
+def write_envelope(kind: str, payload: bytes, signatures: Iterable[Signature]) -> bytes:
+    """The one way that we write it."""
+    claims = [{"keyid": claim.keyid, "sig": _encode(claim.sig)} for claim in signatures]
+    return dump({"payload": _encode(payload), "payloadType": kind, "signatures": claims})
+
+
 def sign(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
     """The envelope around ``payload``, signed by each of ``signers``. ``ValueError``: no receiver would take it."""
     if not 1 <= len(signers) <= SIGNATURES_MAX:
         raise ValueError(f"{len(signers)} signers, 1 to {SIGNATURES_MAX} are possible")
     signed_bytes = pae(kind, payload)
-    signatures = [{"keyid": one.keyid, "sig": _encode(one.sign(signed_bytes))} for one in signers]
-    data = dump({"payload": _encode(payload), "payloadType": kind, "signatures": signatures})
+    data = write_envelope(kind, payload, [Signature(one.keyid, one.sign(signed_bytes)) for one in signers])
     if len(data) > ENVELOPE_BYTES_MAX:
         raise ValueError(f"{len(data)} bytes, an envelope has at most {ENVELOPE_BYTES_MAX}")
     return data

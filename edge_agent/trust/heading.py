@@ -1,4 +1,4 @@
-"""What every order says of itself, between payload and types, both ways: who, in whose name, how long, for whom.
+"""Read what every order says of itself: who, in whose name, how long, for whom.
 
 Bounds only. Whether it is for this station, and within its role's limits, is decided in ``limits``.
 """
@@ -9,7 +9,7 @@ from edge_agent.core.job import Audience
 from edge_agent.core.order import Heading
 from edge_agent.core.units import JobId, ZoneId
 from edge_agent.trust.fields import AREA, NAME, Fields
-from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject
+from edge_agent.trust.strict_json import INTEGER_MAX
 from edge_agent.trust.timetable import read_instant
 
 AUDIENCE_MAX = 64  # stations, areas and zones, each
@@ -38,21 +38,6 @@ def read_heading(fields: Fields) -> Heading:
     return heading
 
 
-def heading_payload(heading: Heading) -> JsonObject:
-    """What ``read_heading`` reads back."""
-    return {
-        "order_id": heading.order_id,
-        "issuer": heading.issuer,
-        "level": heading.level,
-        "key_epoch": heading.key_epoch,
-        "serial": heading.serial,
-        "issued_at": heading.issued_at,
-        "not_before": heading.not_before,
-        "not_after": heading.not_after,
-        "audience": audience_payload(heading.audience),
-    }
-
-
 def read_audience(fields: Fields) -> Audience:
     """Whom an order is for; somebody must be named."""
     audience = Audience(
@@ -63,12 +48,3 @@ def read_audience(fields: Fields) -> Audience:
     if not audience.stations and not audience.areas:
         raise fields.wrong("areas", "stations or areas, at least one")
     return audience
-
-
-def audience_payload(audience: Audience) -> JsonObject:
-    """What ``read_audience`` reads back."""
-    return {
-        "stations": [*sorted(audience.stations)],
-        "areas": [*sorted(audience.areas)],
-        "zones": [*sorted(audience.zones)],
-    }

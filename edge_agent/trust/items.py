@@ -1,4 +1,4 @@
-"""What a job plays, between payload and types, both ways. Leaves the sound itself to whoever fetches or speaks it."""
+"""Read what a job plays. Leaves the sound itself to whoever fetches or speaks it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TypedDict
 from edge_agent.core.job import ClipItem, Item, LiveItem, TextItem, is_line_in
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import HASH, Fields, form, free_text
-from edge_agent.trust.strict_json import JsonObject
 
 ITEMS_MAX = 20
 CLIP_BYTES_MAX = 200_000_000  # two hours at 200 kbit/s and some
@@ -96,30 +95,6 @@ def _clip(fields: Fields) -> ClipItem:
         codec=fields.text("codec", CODEC, default=""),
         urls=fields.texts("urls", URL, 1, URLS_MAX),
     )
-
-
-def item_payload(item: Item) -> JsonObject:
-    """The entry that ``read_item`` reads back."""
-    written: JsonObject = {
-        "title": item.title,
-        "field": item.field,
-        "language": item.language,
-        "source": item.source,
-        "approver": item.approver,
-    }
-    if isinstance(item, TextItem):
-        return written | {"kind": Kind.TEXT.value, "text": item.text}
-    if isinstance(item, LiveItem):
-        live = written | {"kind": Kind.LIVE.value, "urls": list(item.urls), "duration_ms": item.duration_ms}
-        return live if item.stand_in is None else live | {"stand_in": item_payload(item.stand_in)}
-    return written | {
-        "kind": Kind.CLIP.value,
-        "digest": item.digest,
-        "length": item.length_bytes,
-        "duration_ms": item.duration_ms,
-        "codec": item.codec,
-        "urls": list(item.urls),
-    }
 
 
 def _particulars(fields: Fields) -> _Particulars:

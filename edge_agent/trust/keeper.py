@@ -125,6 +125,18 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
     return Keeper(chain, site, anchor, ours, time_void=another or (bool(kept) and gone))
 
 
+def by_kept(kept: Sequence[tuple[str, bytes]], site: Site) -> Keeper:
+    """A station's keeper by what it has kept alone, where the disk does not give the trust file back.
+
+    It believes what it did beside that file, and goes on when that is back. ``ValueError``: too little is left.
+    """
+    if not kept:
+        raise ValueError("no trust document was kept")
+    anchor, root = kept[0]  # an area's, where the root's is gone: nothing begins with that
+    ours = [envelope for of, envelope in kept if of == anchor]
+    return Keeper(believe(write_file([root]), ours, site.areas()), site, anchor, ours)
+
+
 def _tell_the_time(chain: Chain) -> frozenset[PublicKey]:
     return frozenset[PublicKey]().union(*(role.keys for role in who_may(chain.trust, OrderType.WELCOME)))
 

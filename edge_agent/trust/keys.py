@@ -24,10 +24,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from edge_agent.durable import OWNER_ONLY, sync_directory
+
 ED25519_BYTES = 32
 P256_POINT_BYTES = 65  # SEC1, uncompressed: 04, x, y
 KEY_FILE_BYTES_MAX = 4_096  # a PKCS#8 Ed25519 key in PEM has about 120
-OWNER_ONLY = 0o600
 
 
 class Scheme(StrEnum):
@@ -166,8 +167,4 @@ def write_new(path: Path, content: bytes) -> None:
         os.link(draft, path)  # a rename would replace a key that is already there
     finally:
         draft.unlink()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)

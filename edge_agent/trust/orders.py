@@ -1,4 +1,4 @@
-"""Turn payloads into orders and back: every field typed and bounded, or one error that names the field and the rule.
+"""Turn payloads into orders: every field typed and bounded, or one error that names the field and the rule.
 
 Parsed here once; everything after trusts the types. Who may order it, for whom and when is decided elsewhere.
 """
@@ -10,23 +10,23 @@ from enum import StrEnum
 
 from edge_agent.core.heads import Head
 from edge_agent.core.job import Job, JobClass, LogAck, Preemption, Welcome
-from edge_agent.core.order import Regulation, RuleOrder, Timetable, Window
+from edge_agent.core.order import RuleOrder, Timetable
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import SECOND_MS, JobId
-from edge_agent.trust.entries import entry_payload, read_timetable, timetable_fields
+from edge_agent.trust.entries import read_timetable
 from edge_agent.trust.fields import AREA_OR_ROOT, NAME, Fields, form, free_text
-from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, read_audience
-from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
+from edge_agent.trust.heading import HEADING_FIELDS, read_audience
+from edge_agent.trust.items import ITEMS_MAX, read_item
 from edge_agent.trust.job_together import check_together
 from edge_agent.trust.manifests import HEAD_FIELDS, parse_head
-from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window, rule_fields
-from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError
-from edge_agent.trust.timetable import read_instant, read_when, when_payload
+from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError
+from edge_agent.trust.timetable import read_instant, read_when
 
 ORDER_MAX = 9_999  # thứ tự phát: four digits on a form
 LOOPS_MAX = 20
 GAP_S_MAX = 3_600
-VOLUME_MAX = 100
 LATE_S_MAX = 86_400  # a day late it is another day's programme
 VERSION_MAX = 9_999  # of one alert: a new one every minute for a week
 SERIAL_MARKS_MAX = 64
@@ -158,60 +158,9 @@ def parse_ack(fields: Fields) -> LogAck:
     return LogAck(*_read_place_in_log(fields.record("log")))
 
 
-def job_payload(job: Job, realm: str) -> JsonObject:
-    """The payload that ``parse_job`` reads back to the same job."""
-    payload: JsonObject = {
-        "realm": realm,
-        "type": OrderType.JOB.value,
-        "job_id": job.job_id,
-        "issuer": job.issuer,
-        "level": job.level,
-        "key_epoch": job.key_epoch,
-        "serial": job.serial,
-        "issued_at": job.issued_at,
-        "not_before": job.not_before,
-        "not_after": job.not_after,
-        "audience": audience_payload(job.audience),
-        "class": job.cls.value,
-        "order": job.order,
-        "when": when_payload(job.when),
-        "loops": job.loops,
-        "gap_s": job.gap_ms // SECOND_MS,
-        "items": [item_payload(item) for item in job.items],
-        "volume": job.volume,
-        "preemption": job.preemption.value,
-        "missed": _missed_payload(job),
-    }
-    return payload | {name: value for name, value in _left_out(job).items() if value}
-
-
 def parse_timetable(fields: Fields) -> Timetable:
     """A whole timetable."""
     return read_timetable(fields, parse_job)
-
-
-def rule_payload(order: RuleOrder, realm: str) -> JsonObject:
-    """The payload that ``parse_order`` reads back to the same order."""
-    if isinstance(order, Timetable):
-        entries = [entry_payload(order, job_payload(job, realm)) for job in order.jobs]
-        return {"realm": realm, "type": OrderType.TIMETABLE.value, **timetable_fields(order, entries)}
-    kind = OrderType.COMMAND
-    if isinstance(order, Regulation | Window):
-        kind = OrderType.REGULATION if isinstance(order, Regulation) else OrderType.WINDOW
-    return {"realm": realm, "type": kind.value, **rule_fields(order)}
-
-
-def _left_out(job: Job) -> JsonObject:
-    """What a payload has only where it says something."""
-    return {
-        "event": job.event,
-        "cap": {**dict(job.cap)},
-        "series": job.series,
-        "version": job.version,
-        "all_clear": job.all_clear,
-        "rehearsal": job.rehearsal,
-        "corrects": job.corrects,
-    }
 
 
 def _read_late_limit(fields: Fields) -> int:
@@ -227,12 +176,6 @@ def _read_zones_limit(fields: Fields) -> int:
     if "missed" not in fields:
         return 0
     return fields.record("missed").integer("zones_s", 0, LATE_S_MAX, default=0) * SECOND_MS
-
-
-def _missed_payload(job: Job) -> JsonObject:
-    late: JsonObject = {"policy": _Missed.LATE.value, "limit_s": job.late_limit_ms // SECOND_MS}
-    missed = late if job.late_limit_ms else {"policy": _Missed.SKIP.value}
-    return missed | ({"zones_s": job.zones_limit_ms // SECOND_MS} if job.zones_limit_ms else {})
 
 
 def _read_series(fields: Fields) -> tuple[str, int]:

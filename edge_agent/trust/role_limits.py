@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import time
 
 from edge_agent.core.job import JobClass
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import SECOND_MS
 from edge_agent.trust.commands import What
 from edge_agent.trust.fields import AREA, WALL_MINUTE, Fields
 from edge_agent.trust.items import LIVE_SOURCE
-from edge_agent.trust.orders import EVENT, VOLUME_MAX, OrderType
+from edge_agent.trust.orders import EVENT, OrderType
 from edge_agent.trust.strict_json import WireError
 
 AREAS_MAX = 64

@@ -1,4 +1,4 @@
-"""The commune's policy, dated windows and commands, between payload and types, both ways, or one error that says why.
+"""Read the commune's policy, dated windows and commands into types, or one error that says why.
 
 How a policy is obeyed is decided in ``core.policy``. Here only what no policy may leave open is refused: a regulation
 that forgets the night must not mean a night without rules, nor a limit that nobody reads a day without limits.
@@ -11,19 +11,16 @@ from enum import StrEnum
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Cancel, Command, Loosening, Regulation, Window
-from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.site import BANDS_MAX, SESSIONS_MAX, VOLUME_MAX, Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import DAY_MS, SECOND_MS, ZoneId
-from edge_agent.trust.commands import action_payload, read_action
+from edge_agent.trust.commands import read_action
 from edge_agent.trust.fields import NAME, WALL_MINUTE, Fields, free_text
-from edge_agent.trust.heading import AUDIENCE_MAX, heading_payload, read_heading
-from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, JsonValue, WireError
+from edge_agent.trust.heading import AUDIENCE_MAX, read_heading
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError
 from edge_agent.trust.timetable import MONDAY, SUNDAY, read_day, read_days, read_instant
 
 CLAUSES_MAX = 16  # a general one, and a few for classes, hamlets and seasons
-SESSIONS_MAX = 96  # one every quarter of an hour
 DAY_S_MAX = 86_400
-BANDS_MAX = 24  # one an hour
-LOUDEST = 100
 EXCEPTION_MS_MAX = 16 * DAY_MS  # the nine days of Tết, and a week of storm before or after them
 SILENCE_MS_MAX = 31 * DAY_MS  # a month of mourning or building; for longer there is the regulation
 CANCEL_MS_MAX = 400 * DAY_MS  # no order is valid for longer, so nobody need remember for longer that it was cancelled
@@ -88,31 +85,6 @@ def parse_command(fields: Fields) -> Command:
     return command
 
 
-def rule_fields(order: Regulation | Window | Command) -> JsonObject:
-    """What the three parsers read back: the payload but for its realm and type."""
-    if isinstance(order, Regulation):
-        own = _regulation_fields(order)
-    else:
-        own = _window_fields(order) if isinstance(order, Window) else {"do": action_payload(order.action)}
-    return heading_payload(order.heading) | own
-
-
-def _regulation_fields(regulation: Regulation) -> JsonObject:
-    return {
-        "version": regulation.version,
-        "number": regulation.number,
-        "dated": regulation.dated.isoformat(),
-        "into_quiet": regulation.policy.into_quiet.value,
-        "clauses": [_clause_payload(clause) for clause in regulation.policy.clauses],
-    }
-
-
-def _window_fields(window: Window) -> JsonObject:
-    kind = _WindowKind.SILENCE if window.loosens is None else _WindowKind.EXCEPTION
-    written: JsonObject = {"kind": kind.value, "begins": window.begins, "ends": window.ends, "basis": window.basis}
-    return written | ({} if window.loosens is None else _loosening_payload(window.loosens))
-
-
 def _check_span(fields: Fields, window: Window, longest_ms: int) -> None:
     if window.ends <= window.begins:
         raise fields.wrong("ends", "later than begins")
@@ -128,15 +100,8 @@ def _read_loosening(fields: Fields) -> Loosening:
         classes=_read_ordinary(fields),
         session_ms=fields.integer("session_s", 1, DAY_S_MAX) * SECOND_MS,
         total_ms=total_s * SECOND_MS or None,
-        volume_max=fields.integer("volume", 0, LOUDEST) if "volume" in fields else None,
+        volume_max=fields.integer("volume", 0, VOLUME_MAX) if "volume" in fields else None,
     )
-
-
-def _loosening_payload(loosens: Loosening) -> JsonObject:
-    written: JsonObject = {"classes": _classes_payload(loosens.classes), "session_s": loosens.session_ms // SECOND_MS}
-    if loosens.total_ms is not None:
-        written["total_s"] = loosens.total_ms // SECOND_MS
-    return written if loosens.volume_max is None else written | {"volume": loosens.volume_max}
 
 
 def _read_clauses(fields: Fields) -> tuple[Clause, ...]:
@@ -202,7 +167,7 @@ def _read_bands(fields: Fields) -> tuple[VolumeBand, ...]:
 def _read_band(where: str, entry: object) -> VolumeBand:
     match entry:
         case [str() as start, str() as end, int() as loudest] if (
-            _is_wall(start) and _is_wall(end) and 0 <= loudest <= LOUDEST and not isinstance(loudest, bool)
+            _is_wall(start) and _is_wall(end) and 0 <= loudest <= VOLUME_MAX and not isinstance(loudest, bool)
         ):
             return VolumeBand(time.fromisoformat(start), time.fromisoformat(end), loudest)
         case _:
@@ -211,28 +176,3 @@ def _read_band(where: str, entry: object) -> VolumeBand:
 
 def _is_wall(text: str) -> bool:
     return WALL_MINUTE.pattern.fullmatch(text) is not None
-
-
-def _clause_payload(clause: Clause) -> JsonObject:
-    """What is silent about something leaves it out."""
-    written: dict[str, JsonValue] = {
-        "classes": _classes_payload(clause.classes) or None,
-        "zones": [*sorted(clause.zones)] or None,
-        "quiet": None if clause.quiet is None else [wall.isoformat("minutes") for wall in clause.quiet],
-        "weekdays": None if clause.weekdays is None else [*sorted(clause.weekdays)],
-        "holidays": [day.isoformat() for day in sorted(clause.holidays)] or None,
-        "sessions_per_day": clause.sessions_per_day,
-        "day_s": None if clause.day_ms is None else clause.day_ms // SECOND_MS,
-        "session_s": None if clause.session_ms is None else clause.session_ms // SECOND_MS,
-        "live_day_s": None if clause.live_day_ms is None else clause.live_day_ms // SECOND_MS,
-        "volume": [_band_payload(band) for band in clause.volume_bands] or None,
-    }
-    return {name: value for name, value in written.items() if value is not None}
-
-
-def _band_payload(band: VolumeBand) -> list[JsonValue]:
-    return [band.start.isoformat("minutes"), band.end.isoformat("minutes"), band.volume_max]
-
-
-def _classes_payload(classes: frozenset[JobClass]) -> list[JsonValue]:
-    return [cls.value for cls in JobClass if cls in classes]

@@ -1,4 +1,4 @@
-"""Decide which JSON texts mean anything here: one text, one meaning. Leaves fields to ``orders`` and ``roles``.
+"""Decide which JSON texts mean anything here: one text, one meaning. Leaves fields to ``fields``.
 
 JSON as it is commonly read lets two readers see two messages: duplicate keys, huge numbers, floats, look-alike strings.
 Everything we read and everything we write passes the same rules, so that we never send what nobody would accept.

@@ -1,4 +1,4 @@
-"""When a job is due, between payload and types, both ways. Leaves the instants that follow from a rule to the core."""
+"""Read when a job is due. Leaves the instants that follow from a rule to the core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge_agent.core.job import PlayAt, PlayNow, Rule, When
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.trust.fields import DAY, WALL_SECOND, Fields, form
-from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError
+from edge_agent.trust.strict_json import WireError
 
 UTC_MS_MAX = 4_102_444_800_000
 # 2100-01-01: later than any order, and before calendars begin to overflow.
@@ -41,13 +41,6 @@ def read_when(fields: Fields) -> When:
     return PlayAt(read_instant(fields, "utc")) if kind is Kind.AT else _read_now(fields)
 
 
-def when_payload(when: When) -> JsonObject:
-    """What ``read_when`` reads back."""
-    if isinstance(when, Rule):
-        return _rule_payload(when)
-    return {"kind": Kind.AT.value, "utc": when.at} if isinstance(when, PlayAt) else _now_payload(when)
-
-
 def read_instant(fields: Fields, name: str) -> UtcMs:
     """UTC milliseconds from 1970 to 2100."""
     return UtcMs(fields.integer(name, 0, UTC_MS_MAX))
@@ -72,11 +65,6 @@ def _read_now(fields: Fields) -> PlayNow:
     return PlayNow(every_ms, read_instant(fields, "until"))
 
 
-def _now_payload(when: PlayNow) -> JsonObject:
-    again: JsonObject = {"every_s": when.every_ms // SECOND_MS, "until": when.until} if when.every_ms else {}
-    return {"kind": Kind.NOW.value, **again}
-
-
 def _read_rule(fields: Fields) -> Rule:
     first, last = read_day(fields, "first_day"), read_day(fields, "last_day")
     if last < first:
@@ -89,19 +77,6 @@ def _read_rule(fields: Fields) -> Rule:
         times=tuple(time.fromisoformat(text) for text in fields.texts("times", WALL_SECOND, 1, TIMES_MAX)),
         excluded=read_days(fields, "excluded"),
     )
-
-
-def _rule_payload(rule: Rule) -> JsonObject:
-    weekdays: list[JsonValue] = [*sorted(rule.weekdays)]
-    return {
-        "kind": Kind.RULE.value,
-        "timezone": rule.timezone,
-        "first_day": rule.first_day.isoformat(),
-        "last_day": rule.last_day.isoformat(),
-        "weekdays": weekdays,
-        "times": [at.isoformat("seconds") for at in rule.times],
-        "excluded": [day.isoformat() for day in sorted(rule.excluded)],
-    }
 
 
 def _day(text: str, wrong: WireError) -> date:

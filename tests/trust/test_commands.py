@@ -24,9 +24,10 @@ from edge_agent.core.order import (
     SetVolume,
     Stop,
 )
-from edge_agent.trust.commands import What, action_payload, what_of
+from edge_agent.trust.commands import What, what_of
 from tests.trust.makers import DAY_MS, HOUR_MS, NOON, command_dict, make_command, rule_when
 from tests.trust.refusals import refusal
+from tools.order_payloads import action_payload
 
 
 def commanded(**do: Any) -> str:

@@ -14,7 +14,7 @@ from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.trust.bundle import write_file
-from edge_agent.trust.keeper import Keeper, believing
+from edge_agent.trust.keeper import Keeper, believing, by_kept
 from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1, WARD_1, root, ward
 from tests.trust.makers import (
     ACK_TOPIC,
@@ -201,6 +201,26 @@ def test_a_trust_file_with_another_root_is_a_beginning_whatever_was_believed() -
     kept = [(keeper().anchor, signed_trust(root(9), "holder")), (keeper().anchor, full_ward(9))]
     fresh = write_file([signed_trust(root(holders=("new",)), "new"), PROVINCE_1, WARD_1])
     assert [head.version for head in believing(fresh, kept, make_site()).standing.heads] == [1, 1, 1]
+
+
+def test_without_its_trust_file_a_station_believes_what_it_did_and_goes_on_when_the_file_is_back() -> None:
+    first = believing(FILE, (), make_site())
+    for document in (signed_trust(root(2), "holder"), full_ward(2)):
+        first.take(document)
+    kept = [(first.anchor, held.envelope) for _, held in sorted(first.chain.newest.items())]
+    again = by_kept(kept, make_site())
+    assert (again.standing, again.anchor, again.time_void) == (first.standing, first.anchor, False)
+    assert [head.version for head in again.standing.heads] == [2, 1, 2]
+    assert again.unkept() == ()
+    back = believing(FILE, [*kept, (again.anchor, full_ward(3))], make_site())
+    assert ([head.version for head in back.standing.heads], back.time_void) == ([2, 1, 3], False)
+
+
+@pytest.mark.parametrize("root_kept", [None, WARD_1, b"\x00" * 40, signed_trust(root(), "stranger")])
+def test_without_a_good_root_nothing_that_was_kept_is_believed(root_kept: bytes | None) -> None:
+    anchor = keeper().anchor
+    with pytest.raises(ValueError):  # noqa: PT011 - whichever says it first
+        by_kept([] if root_kept is None else [(anchor, root_kept), (anchor, WARD_1)], make_site())
 
 
 def test_a_station_that_was_moved_lets_go_of_the_old_wards_documents() -> None:

@@ -24,6 +24,7 @@ from edge_agent.core.heads import (
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
+from edge_agent.trust.bundle import DOCUMENTS_MAX
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.manifests import ISSUERS_MAX, head_payload, read_manifest, write_manifest
@@ -140,8 +141,13 @@ def test_the_fullest_manifest_fits() -> None:
     orders = tuple(replace(ORDER, digest=one, order_id=JobId(one)) for one in ids)
     upto = {f"{number:064}": INTEGER_MAX for number in range(ISSUERS_MAX)}
     longest = replace(TRUST, area="/".join(["a" * 64] * 6), epoch=INTEGER_MAX, version=INTEGER_MAX)
-    full = replace(MANIFEST, orders=orders, upto=upto, trust=(longest,) * MANIFEST_TRUST_MAX)
+    roots = (replace(longest, area="", epoch=0),) * (MANIFEST_TRUST_MAX - 6)
+    full = replace(MANIFEST, orders=orders, upto=upto, trust=(*roots, *(longest,) * 6))
     assert len(write_manifest(full, "r" * 64)) <= MANIFEST_BYTES_MAX
+
+
+def test_every_trust_document_that_a_server_may_have_has_its_place() -> None:
+    assert MANIFEST_TRUST_MAX == DOCUMENTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_the_fullest_manifest_fits() -> None:
         ({"orders": [order(not_after=-1)]}, "orders[0].not_after: "),
         ({"orders": [order(order_id="a/b")]}, "orders[0].order_id: "),
         ({"orders": [1]}, "orders[0]: an object"),
-        ({"trust": [{}] * (MANIFEST_TRUST_MAX + 1)}, "trust: a list of 0 to 16"),
+        ({"trust": [{}] * (MANIFEST_TRUST_MAX + 1)}, "trust: a list of 0 to 64"),
         ({"trust": [{"area": "A"}]}, "trust[0].area: "),
     ],
 )

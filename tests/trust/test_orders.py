@@ -10,7 +10,7 @@ from hypothesis import given
 from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayAt, PlayNow, Preemption, TextItem, Welcome
 from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import job_payload, parse_ack, parse_job, parse_welcome
+from edge_agent.trust.orders import parse_ack, parse_job, parse_welcome
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 from tests.trust.makers import (
     AREA,
@@ -27,6 +27,7 @@ from tests.trust.makers import (
 )
 from tests.trust.refusals import refusal
 from tests.trust.strategies import jobs, unhurried
+from tools.order_payloads import job_payload
 
 AS_WRITTEN: dict[str, Any] = {
     "job_id": "job-9",

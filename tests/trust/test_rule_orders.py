@@ -12,7 +12,7 @@ from edge_agent.core.job import Audience, JobClass
 from edge_agent.core.order import Heading, Loosening, Regulation, RuleOrder, Window
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import OrderType, parse_order, rule_payload
+from edge_agent.trust.orders import OrderType, parse_order
 from edge_agent.trust.strict_json import dump, parse
 from tests.trust.makers import (
     AREA,
@@ -28,6 +28,7 @@ from tests.trust.makers import (
 )
 from tests.trust.refusals import refusal
 from tests.trust.strategies import rule_orders, unhurried
+from tools.order_payloads import rule_payload
 
 BEGINS = NOON + 2 * DAY_MS
 

@@ -17,10 +17,11 @@ from edge_agent.trust.entries import ENTRIES_MAX, SAID_ONCE
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.orders import OrderType, parse_order, rule_payload
+from edge_agent.trust.orders import OrderType, parse_order
 from edge_agent.trust.strict_json import WireError
 from tests.trust import makers
 from tests.trust.strategies import timetables
+from tools.order_payloads import rule_payload
 
 
 def refusal(**over: Any) -> str:
