@@ -100,10 +100,7 @@ def objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Ve
         return Cause.RULE_FORBIDS, Reason.ALL_STOPPED
     if entrusted.expired(turn.state, job, now):
         return Cause.RULE_FORBIDS, Reason.TRUST_EXPIRED
-    lasts_ms = length_ms(play.parts)
-    if any(switching.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
-        return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
-    reason = verdict.reason or _over_bound(turn, play, lasts_ms)
+    reason = verdict.reason or _over_bound(turn, play, length_ms(play.parts))
     return None if reason is None else (Cause.RULE_FORBIDS, reason)
 
 

@@ -1,8 +1,9 @@
 """Decide when sound is fetched, spoken and made ready, when to try again, and whether a job may play with it as it is.
 
 One sound is asked for once, whoever needs it; once more where a warning comes to need it too, which waits for no
-routine work. How long it is each job has signed for itself: what is longer or shorter fits none that signed otherwise.
-But an emergency plays what there is: a warning cut short is better than none, and so is one without its siren.
+routine work, or what plays now, which waits for nothing that is due later. How long it is each job has signed for
+itself: what is longer or shorter fits none that signed otherwise. But an emergency plays what there is: a warning cut
+short is better than none, and so is one without its siren.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             clip = _in_its_time(turn, job, item, clip, due)
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
-        hastens = clip.status is ClipStatus.ASKED and _warns(job) and not clip.urgent
+        sooner = isinstance(item, ClipItem) and due is None and clip.due is not None
+        hastens = clip.status is ClipStatus.ASKED and not clip.urgent and (_warns(job) or sooner)
         failed_for_others = clip.status is ClipStatus.FAILED and job.job_id not in clip.tried
         anew = due is None and failed_for_others and clip.failed_at < since
         if clip.status is ClipStatus.FETCHED:
@@ -82,22 +84,22 @@ def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
     length_ms = _length_ms(turn, item, clip, urgent)
     tries = 0 if urgent and not clip.urgent else clip.tries  # what was learned for a routine one keeps no warning back
     asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=urgent, tries=tries)
-    asked = replace(asked, tried=clip.tried.intersection(turn.state.jobs) | {job.job_id})
+    asked = replace(asked, tried=clip.tried.intersection(turn.state.jobs) | {job.job_id}, due=due)
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
         turn.put_clip(key, replace(asked, duration_ms=0))
-        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls, asked.urgent))
+        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls, asked.urgent, due))
         return
     turn.put_clip(key, asked)
-    turn.emit(_request(turn, item, asked.urgent))
+    turn.emit(_request(turn, item, asked.urgent, due))
 
 
 def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
     """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
     key, length_ms = item_key(item), _length_ms(turn, item, clip, _warns(job))
     if make_room(turn, key, length_ms, due):
-        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job), left_out=clip.left_out))
-        turn.emit(_request(turn, item, _warns(job)))
+        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job), left_out=clip.left_out, due=due))
+        turn.emit(_request(turn, item, _warns(job), due))
     elif clip.reason is None or clip.failed_at < since:
         full = replace(clip, duration_ms=length_ms, reason=Reason.CACHE_FULL, failed_at=turn.now.mono)
         turn.put_clip(key, full)
@@ -208,6 +210,17 @@ def failed(turn: Turn, event: ClipFailed) -> None:
         sweep(turn)
 
 
+def connected(turn: Turn) -> None:
+    """The line is back: what a warning could not have without it is asked for now, and not when its pause is over.
+
+    But what came in vain, though there was a line: a broker that hangs up each minute would have it come each minute.
+    """
+    for key, clip in turn.state.clips.items():
+        in_vain = _helps_hardly(turn, key, replace(clip, urgent=False))
+        if clip.status is ClipStatus.FAILED and clip.urgent and not in_vain:
+            turn.put_clip(key, replace(clip, retry_at=turn.now.mono))
+
+
 def _had(turn: Turn, event: ClipFetched | ClipStaged) -> None:
     """It is here; another address may have given other bytes before."""
     if event.came_bytes:
@@ -239,7 +252,7 @@ def lost(turn: Turn, job: Job) -> None:
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
             turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED, urgent=_warns(job)))
-            turn.emit(_request(turn, item, _warns(job)))
+            turn.emit(_request(turn, item, _warns(job), None))
 
 
 def forget_unneeded(turn: Turn) -> None:
@@ -392,9 +405,10 @@ def _warns(job: Job) -> bool:
     return job.plays_as is JobClass.EMERGENCY
 
 
-def _request(turn: Turn, item: StagedItem, urgent: bool) -> Effect:
+def _request(turn: Turn, item: StagedItem, urgent: bool, due: UtcMs | None) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, _signed_ms(turn, item, urgent), item.urls, kept(turn), urgent)
+        signed_ms = _signed_ms(turn, item, urgent)
+        return FetchClip(item.digest, item.length_bytes, signed_ms, item.urls, kept(turn), urgent, due)
     return SpeakText(item_key(item), item.language, item.text, kept(turn), urgent)
 
 

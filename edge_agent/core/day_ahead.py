@@ -84,6 +84,7 @@ class _Run(Street):
     waiting: dict[JobId, Open] = field(default_factory=dict)
     plan: list[Planned] = field(default_factory=list)
     receipt: dict[JobId, int] = field(default_factory=dict)
+    fetched: set[JobId] = field(default_factory=set)
     made: int = 0
 
     def __post_init__(self) -> None:
@@ -204,15 +205,27 @@ class _Run(Street):
         while (
             over := next((one for one in self._in_order() if one.begun and one.ends <= self.now.utc), None)
         ) is not None:
-            self.taken.remove(over)
             self.past = remember(self.past, sounded(over, over=True))
+            if over.ends < over.starts + over.one.lasts_ms:
+                over = self._stopping(over)
+            self.taken.remove(over)
             self._done(over.one)
             self._advance()
         self._advance()
 
-    def _advance(self) -> None:
+    def _stopping(self, cut: Taken) -> Taken:
+        """Others may have its zones while it is being stopped; its job's next instant is planned behind that."""
+        stopping = replace(cut, zones=())
+        self.taken[self.taken.index(cut)] = stopping
+        self._move()
+        return stopping
+
+    def _move(self) -> None:
         while self._anybody_moves() or self._somebody_begins():
             pass
+
+    def _advance(self) -> None:
+        self._move()
         held = {zone for one in self.taken for zone in one.zones}
         # Of those that let go of their zones now: who still holds one is in ``closed``, which counts.
         self.opened |= {zone: self.now.utc for zone, since in self.closed.items() if since <= self.now.utc}
@@ -221,15 +234,10 @@ class _Run(Street):
     def _anybody_moves(self) -> bool:
         self._open_next()
         now = self.now.utc
-        lying: list[Open] = []
-        lacking: list[Open] = []
-        for one in self.waiting.values():
-            if not one.ready or min(one.takes_at, one.given_up_at) <= now:
-                has_sound = one.ready or clips.durations(self.state, one.known.job) is not None
-                (lying if has_sound else lacking).append(one)
-        moved = [self._moves(one) for one in sorted(lying, key=self._urgency)]
+        due = [one for one in self.waiting.values() if one.ready and min(one.takes_at, one.given_up_at) <= now]
+        moved = [self._moves(one) for one in sorted(due, key=self._urgency)]
         if not any(moved):  # who has sound to wait for, as a timetable's new entries have, comes behind the others
-            moved = [self._moves(one) for one in lacking]
+            moved = [self._moves(one) for one in [*self.waiting.values()] if not one.ready]
         return any(moved)
 
     def _somebody_begins(self) -> bool:
@@ -258,10 +266,12 @@ class _Run(Street):
             if planned is None or planned >= self.last:
                 del self.bases[known.job.job_id]  # nothing more on this day: the calendar is not asked again
             else:
-                self.waiting[known.job.job_id] = replace(self._opened(known, planned, ()), ready=False)
+                has_sound = known.job.job_id in self.fetched or clips.durations(self.state, known.job) is not None
+                self.waiting[known.job.job_id] = replace(self._opened(known, planned, ()), ready=has_sound)
 
     def _opened(self, known: KnownJob, planned: UtcMs, parts: tuple[Part, ...], *, goes_on: bool = False) -> Open:
         self.made += 1
+        self.fetched.add(known.job.job_id)  # by the time of its next one
         job, where = known.job, zones.zones_of(self.state, known.job)
         parts = parts or parts_for(self.state, job)
         lead_ms = max((switching.cold_lead_ms(self.state.site, zone) for zone in where), default=0)

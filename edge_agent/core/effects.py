@@ -1,4 +1,4 @@
-"""Everything the core can ask of the world, as data. ``runtime.perform`` is their only reader."""
+"""Everything the core can ask of the world, as data. ``Runtime`` is their only reader."""
 
 from __future__ import annotations
 
@@ -65,13 +65,15 @@ class Ack:
 class FetchAhead:
     """Fetch recorded audio and check it; its sound is made later. Answered by ClipFetched or ClipFailed.
 
-    ``urgent``, here and below: a warning needs it, and waits for no routine work.
+    Here and below, ``urgent``: a warning needs it, and waits for no routine work; ``due``: when it is to sound (None:
+    now).
     """
 
     key: ClipKey
     length_bytes: int
     urls: tuple[str, ...]
     urgent: bool = False
+    due: UtcMs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class FetchClip:
     urls: tuple[str, ...]
     keep: frozenset[ClipKey] = frozenset()
     urgent: bool = False
+    due: UtcMs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,9 +338,7 @@ class SendPlan:
 
 @dataclass(frozen=True, slots=True)
 class SendState:
-    """Publish the station's whole state (birth or change), retained. ``online`` False is the proper goodbye."""
-
-    online: bool
+    """Publish the station's whole state (birth or change), retained."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     unanswered: list[Accepted | AcceptedRule] = [known.accepted for known in jobs if not known.saved]
     unanswered += [rule.accepted for rule in rules if not rule.saved]
     for accepted in unanswered:  # the disk's answer will find it gone
-        turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, accepted.order_id, Reason.KEY_REVOKED))
+        turn.refuse(Reason.KEY_REVOKED, accepted.digest, accepted.order_id)
     for rule in rules:
         enforcing.end(turn, rule, Reason.KEY_REVOKED)
     # As they are now: what was chosen by one of these rules may be over with it.

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from edge_agent.core import clips, entrusted, planning, policy, standing, switching
+from edge_agent.core import clips, entrusted, planning, policy, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import day_begins, day_plan
 from edge_agent.core.job import JobClass, PlayNow
@@ -74,6 +74,13 @@ def in_force(state: State, now: Now) -> InForce:
     )
 
 
+def ceilings(state: State, now: Now) -> Mapping[ZoneId, int]:
+    """How loud ordinary sound may be in each zone now: as it is configured, or as a command has left it."""
+    set_to = standing.rules_of(state, now).volumes
+    own = {zone: site.volume_max for zone, site in state.site.zones.items()}
+    return {zone: min(volume, set_to.get(zone, volume)) for zone, volume in own.items()}
+
+
 def day_sheet(state: State, now: Now, day: date) -> DaySheet:
     """All that is shown of a day."""
     begins = day_begins(day, state.site.timezone)
@@ -103,6 +110,7 @@ def _shown(state: State, play: Occurrence, now: Now, rules: Rules, halts: Halts)
         hearing=play.zones_in(ZonePart.HEARING),
         phase=play.phase,
         reason=_reason(state, play, now, rules, halts),
+        rehearsal=job.rehearsal,
     )
 
 
@@ -116,8 +124,6 @@ def _reason(state: State, play: Occurrence, now: Now, rules: Rules, halts: Halts
         return halted
     if entrusted.expired(state, job, replace(now, utc=at)):
         return Reason.TRUST_EXPIRED
-    if any(switching.longest_ms(Turn(state, now), zone) < lasts_ms for zone in play.zones):
-        return Reason.OVER_LIMIT
     if not isinstance(job.when, PlayNow):
         forbidden = policy.judge(rules, policy.wish_for(job, tuple(play.zones), play.planned, lasts_ms)).reason
         if forbidden is not None:

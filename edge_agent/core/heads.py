@@ -20,8 +20,8 @@ HEAD_BYTES_MAX = 2_048
 MANIFEST_BYTES_MAX = 128 * 1_024
 MANIFEST_ORDERS_MAX = 350
 # With the longest ids they fill it; a station holds 200 jobs, and some 60 rules of a ward.
-MANIFEST_TRUST_MAX = 16
-# A root, a province, a ward, and some steps of the root: as in a trust file.
+MANIFEST_TRUST_MAX = 64
+# A province, a ward, and every version of the root: as in a trust file.
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from edge_agent.core.order import AcceptedRule, is_urgent
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
 from edge_agent.core.spent import Refusals
-from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
+from edge_agent.core.state import JOBS_MAX, Delivered, KnownJob, KnownRule, State, Turn
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import DAY_MS, JobId
 
@@ -74,13 +74,16 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
 
 def job_saved(turn: Turn, job_id: JobId) -> None:
     """The job survives a power cut: only now may the broker forget it."""
-    _acknowledge(turn, job_id)
+    over = _acknowledge(turn, job_id)
+    if over is not None:
+        turn.emit(SendAnswer(Verdict.ACCEPTED, over.digest, job_id, None))
+        return
     rule = turn.state.rules.get(job_id)
     if rule is not None and not rule.saved:
         commands.saved(turn, rule)
     known = turn.state.jobs.get(job_id)
     if known is None or known.saved:
-        return  # refused or over while it was being saved: that has been said
+        return
     turn.put_job(replace(known, saved=True))
     sounding.job_saved(turn, job_id)
     foreseen = conflicts.of_job(turn.state, known, turn.now)
@@ -93,8 +96,11 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
 
     An emergency sounds all the same: a full card must not silence a flood warning. Sent again, it is saved again.
     """
-    _acknowledge(turn, job_id)
+    over = _acknowledge(turn, job_id)
     manifests.not_kept(turn, job_id)
+    if over is not None:
+        talk.say_refused(turn, Reason.NOT_SAVED, over.digest, job_id, error)
+        return
     rule = turn.state.rules.get(job_id)
     if rule is not None and not rule.saved:
         timetable.not_saved(turn, rule)
@@ -114,21 +120,26 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
 
 
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
-    order_id = accepted.order_id
-    seen = turn.state.seen.get(order_id)
+    seen = turn.state.seen.get(accepted.order_id)
     if seen is not None and seen.digest == accepted.digest:
         _again(turn, accepted, event)
         return
     held = waiting.waits_at_first(turn, accepted)
     objection = _objection(turn.state, accepted, turn.now, held=held, vouched=event.vouched)
-    if objection is not None:
-        turn.emit(Ack(event.token))
-        _refuse(turn, accepted, objection)
-        if isinstance(accepted, Accepted) and series.takes_place(accepted, objection):
-            series.heard_of(turn, accepted)
-        if objection is Reason.WITHDRAWN:
-            manifests.ask_soon(turn)
+    if objection is None:
+        _take_in(turn, accepted, event, held=held)
         return
+    turn.emit(Ack(event.token))
+    _refuse(turn, accepted, objection)
+    if isinstance(accepted, Accepted) and series.takes_place(accepted, objection):
+        series.heard_of(turn, accepted)
+    if objection is Reason.WITHDRAWN:
+        manifests.ask_soon(turn)
+
+
+def _take_in(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived, *, held: bool) -> None:
+    """A new order is remembered and kept; unless it is ``held``, it counts from now on."""
+    order_id = accepted.order_id
     _make_room(turn, order_id)
     key_hours.count(turn, accepted)
     remembered = Seen(accepted.digest, accepted.not_after, is_urgent(accepted))
@@ -160,7 +171,8 @@ def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> Non
     else:
         turn.put_rule(known)
         saved, entries = SavedRule(known.accepted, known.base, known.held), timetable.rows(turn.state, known)
-    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
+    delivered = Delivered(known.accepted.digest, (event.token,))
+    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: delivered})
     turn.emit(SaveJob(saved, event.payload, event.topic, entries))
 
 
@@ -197,11 +209,12 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     job_id = accepted.order_id
     if job_id in turn.state.waiting_acks:
         # Two topics may bring the same order: each delivery holds one of the ten places until it is acknowledged.
-        tokens = (*turn.state.waiting_acks[job_id], event.token)
-        turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: tokens})
+        delivered = turn.state.waiting_acks[job_id]
+        delivered = replace(delivered, tokens=(*delivered.tokens, event.token))
+        turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: delivered})
         return
-    known = turn.state.jobs.get(job_id) or turn.state.rules.get(job_id)
-    if known is not None and not known.saved:
+    known = turn.state.jobs.get(job_id)
+    if known is not None and not known.saved:  # a warning that the disk has refused
         _save(turn, known, event)
         return
     turn.emit(Ack(event.token), SendAnswer(Verdict.KNOWN, accepted.digest, job_id, Reason.REPLAYED))
@@ -335,11 +348,19 @@ def _gets_a_record(turn: Turn, digest: str, reason: Reason, *, always: bool = Fa
     return True
 
 
-def _acknowledge(turn: Turn, job_id: JobId) -> None:
-    """Every delivery of a job that waited for the disk."""
-    turn.emit(*(Ack(token) for token in turn.state.waiting_acks.get(job_id, ())))
-    waiting = {key: tokens for key, tokens in turn.state.waiting_acks.items() if key != job_id}
+def _acknowledge(turn: Turn, job_id: JobId) -> Delivered | None:
+    """Every delivery of an order that waited for the disk; it is returned where it is over already, and not answered.
+
+    What was ended, or has sounded, meanwhile is told by its record; whoever ordered it waits for its answer.
+    """
+    delivered = turn.state.waiting_acks.get(job_id)
+    if delivered is None:
+        return None
+    turn.emit(*(Ack(token) for token in delivered.tokens))
+    waiting = {key: other for key, other in turn.state.waiting_acks.items() if key != job_id}
     turn.state = replace(turn.state, waiting_acks=waiting)
+    over = job_id not in turn.state.jobs and job_id not in turn.state.rules
+    return delivered if over and not delivered.refused else None
 
 
 def _welcome(turn: Turn, welcome: Welcome, event: MessageArrived) -> None:

@@ -18,7 +18,10 @@ from edge_agent.core.units import JobId, UtcMs, ZoneId
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """One occurrence as people see it. ``reason`` is why it does not, or may not, sound as planned."""
+    """One occurrence as people see it. ``reason`` is why it does not, or may not, sound as planned.
+
+    ``rehearsal``: an emergency that is none.
+    """
 
     job_id: JobId
     title: str
@@ -29,6 +32,7 @@ class Upcoming:
     hearing: tuple[ZoneId, ...]
     phase: Phase
     reason: Reason | None
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,12 @@ def _urgency(turn: Turn, key: OccurrenceKey, receipt: Mapping[JobId, int]) -> tu
 def _advance_one(turn: Turn, play: Occurrence) -> None:
     if play.phase is Phase.RECEIVED:
         _stage(turn, play)
-    elif play.phase in _WAITING:
+        play = turn.state.plays.get(play.key, play)  # on, or who comes behind it takes zones that have just become free
+    if play.phase in _WAITING:
         _arm_when_due(turn, play)
     elif play.phase is Phase.ARMED:
         _close_and_start(turn, play)
-    else:
+    elif play.phase is Phase.PLAYING:
         sounding.watch(turn, play)
 
 
@@ -144,9 +145,12 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
 def _laid_out(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     job = turn.job_of(play)
     parts = parts_of(job, durations, turn.state.site.frame)
-    if job.opening and any(switching.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
-        return parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
-    return parts
+    if not job.opening:
+        return parts
+    bare = parts_of(replace(job, opening=()), durations)
+    longest = [switching.longest_ms(turn.state.site, zone) for zone in play.zones]
+    # What the station adds must not keep a warning silent, in a zone that hears it without.
+    return bare if any(length_ms(bare) <= longest_ms < length_ms(parts) for longest_ms in longest) else parts
 
 
 def _with_what_came(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> Occurrence:
@@ -270,6 +274,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 
 
 def _start(turn: Turn, play: Occurrence) -> None:
+    """Every relay has answered: ask the rules a last time, and begin in the zones that are ready."""
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, beginning.first_sample_at(turn, play, ready)))
     play = fitting.fitted(turn, play, start_at)
@@ -288,8 +293,14 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
-    job = turn.job_of(play)
-    if job.plays_as is JobClass.EMERGENCY:
+    _begin(turn, play, start_at, verdict)
+
+
+def _begin(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Verdict) -> None:
+    """Nothing stands against it: it takes its zones, keeps what its record will ask for, and the device is told."""
+    job, ready = turn.job_of(play), play.zones_in(ZonePart.READY)
+    urgent = job.plays_as is JobClass.EMERGENCY
+    if urgent:
         zones.take(turn, play)
     late = start_at > play.start_at
     play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
@@ -307,7 +318,6 @@ def _start(turn: Turn, play: Occurrence) -> None:
             switching.close_relay(turn, play, zone)
     rise_ms = 0 if signal_of(job) else turn.state.site.frame.rise_ms
     later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
-    urgent = job.plays_as is JobClass.EMERGENCY
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms, later, urgent))
 
 

@@ -1,8 +1,8 @@
 """Decide whether the ward's own rules let something sound, in which zones, how long and how loud (B10, B17, N6, S7).
 
 A correct signature is no excuse: a well signed order for 03:15 is the case to prevent. Emergencies are exempt from
-everything but a lock (somebody is up at the horn) and the ceiling of a zone. An exception window takes the policy's
-place for what it covers, and what sounds under it counts in no day's limits.
+everything but a lock (somebody is up at the horn), and the ceiling and the relay of a zone. An exception window takes
+the policy's place for what it covers, and what sounds under it counts in no day's limits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from edge_agent.core import switching
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.order import Loosening, Regulation, Window
 from edge_agent.core.past import Sounded, counted_start
@@ -199,9 +200,14 @@ def _whole(wish: Wish, verdict: Verdict) -> Verdict:
 
 
 def _barred(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
-    """What no exception passes: somebody at the horn; for ordinary sound a dated silence and an empty battery too."""
+    """What no exception passes: somebody at the horn, a relay that may not stay closed for so long.
+
+    For ordinary sound a dated silence and an empty battery too.
+    """
     if wish.start < rules.locked.get(zone, 0):
         return Reason.ZONE_LOCKED
+    if switching.longest_ms(rules.site, zone) < wish.lasts_ms:
+        return Reason.OVER_LIMIT
     if wish.cls is JobClass.EMERGENCY:
         return None
     silences = [window for window in rules.windows if window.loosens is None and _concerns(window, zone)]

@@ -11,6 +11,14 @@ from enum import StrEnum
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, StationId, ZoneId
 
+VOLUME_MAX = 100
+# As loud as the amplifier is set; every volume is counted up to it.
+ZONES_MAX = 64
+# As many as one order can name (its audience).
+BANDS_MAX = 24
+# Of volume in a day: one for each hour.
+SESSIONS_MAX = 96
+# In a day: one every quarter of an hour.
 WARM_UP_MS_MAX = 60 * SECOND_MS
 # The slowest thing we drive: an old FM transmitter or valve amplifier (requirement S9).
 FETCH_BYTES_PER_DAY = 200_000_000
@@ -54,7 +62,7 @@ class ZoneSite:
     zone: ZoneId
     name: str
     warm_up_ms: int
-    volume_max: int = 100
+    volume_max: int = VOLUME_MAX
     on_ms_max: int = RELAY_ON_MS_MAX
     least_on_ms: int = 0
     least_off_ms: int = 0

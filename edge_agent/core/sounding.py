@@ -30,6 +30,7 @@ from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Heard, KnownJob, Turn, Unproven
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.wall_time import local_time
 
 STOP_GRACE_MS = 2 * SECOND_MS
 # The device answers a stop within one buffer (600 ms, 1.6 s at most); after this it is taken for lost.
@@ -37,6 +38,9 @@ START_GRACE_MS = 4 * SECOND_MS
 # How long after its instant the first sample may still be missing; the device's own lease on its writer is 3 s.
 PLAY_GRACE_MS = 10 * SECOND_MS
 # How much longer than its length a play may take before the device is taken for lost.
+TRY_AFTER_MS = 3 * SECOND_MS
+# A device process that ends stops all sound before it hangs up, and one whose card hangs is killed 2 s after that is
+# known (WRITER_MS_MAX, WatchdogSec=3): begun again in between, a warning would lose two tries.
 LAST_TRY_AFTER_MS = {JobClass.NORMAL: 3_000, JobClass.PRIORITY: 3_000, JobClass.EMERGENCY: 10_000}
 # Before its last try whatever failed gets time to come back: a sound card that was unplugged needs some 5 s, the device
 # process 1 s. A routine job has to begin within its grace of 10 s (past.LATE_GRACE_MS).
@@ -260,7 +264,7 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
         waiting = {zone: _once_more(run) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
         queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)
-        turn.put_play(replace(queued, again_at=_again_at(turn, play)))
+        turn.put_play(replace(queued, again_at=_again_at(turn, play, reason)))
         turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
     else:
         finish(turn, play, cause, reason)
@@ -360,7 +364,9 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
         planning.count_from(turn, replace(known, unproven=Unproven.HAS_SOUNDED if unproven else None), base)
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
-    turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
+    at, title = local_time(play.planned, turn.state.site.timezone), known.job.items[0].title
+    told = {"planned": f"{at:%Y-%m-%dT%H:%M}", "title": repr(title), "outcome": done.phase, "reason": reason or ""}
+    turn.note(level, "outcome", job=play.job_id, **told, words=words)
 
 
 def _without_the_late(turn: Turn, play: Occurrence, reason: Reason) -> Occurrence:
@@ -431,10 +437,12 @@ def _own_played_ms(done: Occurrence) -> int:
     return max((own_of(share_of(done.parts, run.group), run.played_ms) for run in done.zones.values()), default=0)
 
 
-def _again_at(turn: Turn, play: Occurrence) -> MonoMs:
+def _again_at(turn: Turn, play: Occurrence, reason: Reason) -> MonoMs:
     cls = turn.job_of(play).plays_as
-    last = play.attempt + 1 == ATTEMPTS_MAX[cls]
-    return MonoMs(turn.now.mono + (LAST_TRY_AFTER_MS[cls] if last else 0))
+    if play.attempt + 1 == ATTEMPTS_MAX[cls]:
+        return MonoMs(turn.now.mono + LAST_TRY_AFTER_MS[cls])
+    may_be_ending = reason is Reason.DEVICE_FAILED and turn.state.device_up
+    return MonoMs(turn.now.mono + (TRY_AFTER_MS if may_be_ending else 0))
 
 
 def _answer_by(play: Occurrence) -> MonoMs:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Effect, Level, Note
+from edge_agent.core.effects import Effect, Level, Note, SendAnswer, Verdict
 from edge_agent.core.events import AckToken
 from edge_agent.core.heads import NO_HOME, Home
 from edge_agent.core.job import Accepted, Job, Seen
@@ -47,7 +47,7 @@ class Clip:
     ``urgent``: it was last asked for as a warning's. ``counted_bytes`` were counted among a day's and have not come
     yet; ``came_bytes`` have come, beyond what a try costs anyhow, and were not it. ``left_out``: a warning has waited
     for it in vain, and none waits for it until it is ready. ``tried``: the jobs that have asked for it since it was
-    last to be had, and were known when it was asked for last.
+    last to be had, and were known when it was asked for last. ``due``: as it was asked for then.
     """
 
     status: ClipStatus
@@ -62,6 +62,16 @@ class Clip:
     came_bytes: int = 0
     left_out: bool = False
     tried: frozenset[JobId] = frozenset()
+    due: UtcMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The deliveries of an order that the disk is taking; ``refused``: its answer was given before the disk's."""
+
+    digest: str
+    tokens: tuple[AckToken, ...]
+    refused: bool = False
 
 
 class Unproven(StrEnum):
@@ -156,7 +166,7 @@ class Relay:
 
     ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed,
     ``warm_until`` until when it is to stay so although nothing sounds, and ``opened_at`` when it last opened (None: not
-    since this process began).
+    since this process began, nor, as the device process says, before).
     """
 
     ordered_on: bool = False
@@ -260,7 +270,7 @@ class State:
     seen: Mapping[JobId, Seen] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     spent: Spent = NOTHING_SPENT
-    waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
+    waiting_acks: Mapping[JobId, Delivered] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
@@ -322,6 +332,15 @@ class Turn:
     def forget(self, order_id: JobId) -> None:
         """As if it had never come: sent again, it is a new one."""
         self.state = replace(self.state, seen={key: seen for key, seen in self.state.seen.items() if key != order_id})
+
+    def refuse(self, reason: Reason, digest: str, order_id: str) -> None:
+        """Answer that something is refused; of an order that the disk is taking, its word is no answer any more."""
+        self.emit(SendAnswer(Verdict.REFUSED, digest, order_id, reason))
+        waiting = self.state.waiting_acks
+        delivered = waiting.get(JobId(order_id))
+        if delivered is not None and delivered.digest == digest:
+            refused = replace(delivered, refused=True)
+            self.state = replace(self.state, waiting_acks={**waiting, JobId(order_id): refused})
 
     def put_rule(self, rule: KnownRule) -> None:
         """Insert or replace a regulation, a window or a command."""

@@ -17,7 +17,7 @@ from edge_agent.core.programme import Part, length_ms, own_ms, own_of, parts_of,
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
 from edge_agent.core.site import Group
-from edge_agent.core.state import KnownJob, State, Turn
+from edge_agent.core.state import KnownJob, State
 from edge_agent.core.units import UtcMs, ZoneId
 
 
@@ -26,7 +26,7 @@ class Open:
     """The one occurrence of a job that is still to begin; ``number`` counts them as they were made.
 
     It takes its zones at ``takes_at`` (0: at once), so that its first sample is on time, and is given up at
-    ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
+    ``given_up_at``. One whose sound does not lie here is not ``ready`` before the others have had their turn.
     What relays a live source is over by ``live_until``, unless it is due at once. ``parts`` are what is left of what
     was ordered, the ``whole``.
     """
@@ -124,7 +124,7 @@ class Street:
 
     def objection(self, one: Open, wish: Wish, verdict: Verdict) -> Reason | None:
         """Why it must not sound at all, in the order in which ``playing`` asks."""
-        job, turn = one.known.job, Turn(self.state, self.now)
+        job = one.known.job
         begins = isinstance(job.when, PlayNow) and not one.goes_on
         if begins and self.now.tells_validity and wish.start > valid_until(job):
             return Reason.EXPIRED
@@ -134,8 +134,6 @@ class Street:
             return Reason.ALL_STOPPED
         if entrusted.expired(self.state, job, self.now):
             return Reason.TRUST_EXPIRED
-        if any(switching.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
-            return Reason.OVER_LIMIT
         return verdict.reason or self._over_bound(one)
 
     def framed(self, one: Open, where: tuple[ZoneId, ...], starts: UtcMs, others: Iterable[Open]) -> Open:

@@ -23,7 +23,7 @@ RELAY_LEAD_MS = 200
 RELAY_CONFIRM_MS = 3 * SECOND_MS
 # A relay that has not confirmed this long after it was needed is broken (a lease, interlock.LEASE_MS).
 RELAY_TAIL_MS = 5 * SECOND_MS
-# How much longer than the programme a relay may stay closed before it opens by itself.
+# How much longer than it is needed a relay may stay closed before it opens by itself.
 
 
 def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
@@ -88,9 +88,9 @@ def keep_closed(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
         close_relay(turn, play, zone)
 
 
-def longest_ms(turn: Turn, zone: ZoneId) -> int:
+def longest_ms(site: Site, zone: ZoneId) -> int:
     """The longest programme for which a zone's relay may stay closed, its warm-up before it included."""
-    return turn.state.site.zones[zone].on_ms_max - cold_lead_ms(turn.state.site, zone)
+    return site.zones[zone].on_ms_max - site.zones[zone].warm_up_ms - RELAY_LEAD_MS
 
 
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
@@ -111,15 +111,14 @@ def warm(turn: Turn, zone: ZoneId, for_ms: int) -> None:
 
 
 def _close(turn: Turn, zone: ZoneId, sounds_until: int) -> None:
-    """Order a relay closed until both its sound is over and its amplifier needs not be warm any more, and no longer."""
+    """Order a relay closed until its sound is over and its amplifier needs not be warm any more, and little longer."""
     relay = turn.state.relays.get(zone, Relay())
     if not relay.ordered_on:
         # An opening may be on its way whose report has not come, or never will: the warm-up counts from this closing.
         turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
     site = turn.state.site.zones[zone]
-    sound_ms = max(sounds_until - turn.now.mono, 0) + RELAY_TAIL_MS if sounds_until else 0
-    least_ms = site.least_on_ms + RELAY_TAIL_MS if site.least_on_ms else 0
-    turn.emit(SwitchRelay(zone, True, min(max(sound_ms, relay.warm_until - turn.now.mono, least_ms), site.on_ms_max)))
+    needed_ms = max(sounds_until - turn.now.mono, relay.warm_until - turn.now.mono, site.least_on_ms)
+    turn.emit(SwitchRelay(zone, True, min(needed_ms + RELAY_TAIL_MS, site.on_ms_max)))
 
 
 def confirm_by(state: State, zone: ZoneId) -> MonoMs:
@@ -139,12 +138,15 @@ def too_short(state: State, now: Now) -> frozenset[ZoneId]:
     return frozenset(zone for zone in state.site.zones if _may_open_at(state, zone) > now.mono)
 
 
+def still_warm(turn: Turn, kept_warm: frozenset[ZoneId]) -> frozenset[ZoneId]:
+    """Of the amplifiers that are to be warm those that have not gone off since, by a fault or by whoever restarted."""
+    return frozenset(zone for zone in kept_warm if turn.state.relays[zone].warm_until > turn.now.mono)
+
+
 def close_what_rested(turn: Turn, kept_warm: frozenset[ZoneId]) -> None:
     """Close the relays of the amplifiers that are to be warm, and that had been switched off only just before."""
     for zone in kept_warm if turn.state.device_up else ():
-        relay = turn.state.relays[zone]
-        waits = not relay.ordered_on and relay.warm_until > turn.now.mono
-        if waits and rested(turn, zone):
+        if not turn.state.relays[zone].ordered_on and rested(turn, zone):
             _close(turn, zone, 0)
 
 
@@ -183,7 +185,8 @@ def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
     relay = turn.state.relays.get(zone, Relay())
     known = relay.since if relay.on else None
     since = (at if known is None else known) if on else None
-    opened_at = at if relay.on is not False and not on else relay.opened_at
+    # One that is open already and was never seen closed had been so for an agent that died.
+    opened_at = at if not on and (relay.on is not False or relay.opened_at is None) else relay.opened_at
     turn.put_relay(zone, replace(relay, on=on, since=since, opened_at=opened_at))
 
 

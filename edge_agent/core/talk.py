@@ -11,11 +11,9 @@ from edge_agent.core.effects import (
     CompareLog,
     Level,
     SaveLogAck,
-    SendAnswer,
     SendHello,
     SendLog,
     SendState,
-    Verdict,
 )
 from edge_agent.core.events import Connected, LogCompared, RecordsRotten
 from edge_agent.core.job import LogAck, Welcome
@@ -211,7 +209,7 @@ def _is_news(link: Link, epoch: str, seq: int) -> bool:
 
 def say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:
     """Answer that something is refused, by name, and leave a line for whoever reads the log."""
-    turn.emit(SendAnswer(Verdict.REFUSED, digest, job_id, reason))
+    turn.refuse(reason, digest, job_id)
     turn.note(
         Level.WARNING, "order refused", reason=reason, job=job_id or "?", words=reasons.explain(reason), detail=detail
     )
@@ -262,7 +260,7 @@ def _log_again_at(link: Link, sent_at: MonoMs) -> MonoMs:
 def _show_changes(turn: Turn) -> None:
     """Publish the state when it has changed; what changes again within SHOW_AGAIN_MS, or more rarely, goes into one."""
     link = turn.state.link
-    shown = _worth_showing(turn.state, turn)
+    shown = _worth_showing(turn.state, turn.now)
     if shown == link.shown:
         if link.show_at is not None:
             turn.put_link(show_at=None)
@@ -271,14 +269,14 @@ def _show_changes(turn: Turn) -> None:
     else:
         shows = link.shows + 1 if link.shown_at // HOUR_MS == turn.now.mono // HOUR_MS else 1
         turn.put_link(shown=shown, shown_at=turn.now.mono, show_at=None, shows=shows)
-        turn.emit(SendState(online=True))
+        turn.emit(SendState())
 
 
 def _show_again_at(link: Link) -> MonoMs:
     return MonoMs(link.shown_at + (SHOW_AGAIN_MS if link.shows < SHOWS_AN_HOUR else SHOW_RARELY_MS))
 
 
-def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
+def _worth_showing(state: State, now: Now) -> tuple[object, ...]:
     """What the centre wants to know at once (requirement U1); everything else waits for the heartbeat."""
     sounding = tuple(
         (play.key, play.phase, play.zones_in(ZonePart.HEARING))
@@ -289,13 +287,13 @@ def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
     heard = tuple((zone, one.heard) for zone, one in state.heard.items())  # how loud is no news
     # What is not saved yet is not planned: shown then, it would be missing from ``next`` until something else changes.
     waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items() if known.offered or known.may_sound)
-    trust = (state.device_up, state.welcomed, turn.now.trusted, freshness.obstacle(state, turn.now))
-    return (sounding, relays, heard, waits, _laid_down(state, turn.now), manifests.shown(state, turn.now), *trust)
+    trust = (state.device_up, state.welcomed, now.trusted, freshness.obstacle(state, now))
+    return (sounding, relays, heard, waits, _laid_down(state, now), manifests.shown(state, now), *trust)
 
 
 def _laid_down(state: State, now: Now) -> tuple[object, ...]:
-    """Whose policy holds, and who must be silent; quiet hours come and go every day, and everybody knows them."""
+    """Whose policy holds, who must be silent, how loud each may be. Quiet hours come every day, and all know them."""
     if not state.rules:
         return ()
     told = explain.in_force(state, now)
-    return (told.regulation, told.locked, told.silenced)
+    return (told.regulation, told.locked, told.silenced, tuple(explain.ceilings(state, now).items()))

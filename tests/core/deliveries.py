@@ -1,4 +1,4 @@
-"""The books of deliveries: each one is acknowledged once, and an order only after the disk has had its say."""
+"""The books of deliveries: each is acknowledged once, an order only after the disk has had its say, and answered."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from edge_agent.core.units import JobId
 
 @dataclass
 class Deliveries:
-    """What was delivered and not acknowledged yet (``owing``: for which job), and which jobs need no save any more."""
+    """What was delivered and not acknowledged yet (``owing``: for which job), and which jobs need no save any more.
+
+    ``answered``: of which somebody has heard.
+    """
 
     saved: set[JobId] = field(default_factory=set)
     owing: dict[AckToken, JobId | None] = field(default_factory=dict)
     acked: set[AckToken] = field(default_factory=set)
+    answered: set[JobId] = field(default_factory=set)
 
     def see(self, event: Event, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
         self._hear(event)
+        self.answered |= {JobId(effect.job_id) for effect in effects if isinstance(effect, fx.SendAnswer)}
         for effect in effects:
             match effect:
                 case fx.Ack(token=token):
@@ -53,6 +58,7 @@ class Deliveries:
         else:
             assert isinstance(event, JobSaved | JournalFailed), "acknowledged before the disk had its say"
             assert job_id in (event.job_id, None), "acknowledged a delivery of another job"
+            assert isinstance(event, JournalFailed) or event.job_id in self.answered, "saved, and nobody was answered"
 
     def _at_once(self, effects: tuple[fx.Effect, ...]) -> None:
         """What is acknowledged on arrival was refused, or is known and saved."""
@@ -63,6 +69,6 @@ class Deliveries:
 
     def _nothing_is_forgotten(self, after: State) -> None:
         for token, job_id in self.owing.items():
-            waiting = [job for job, tokens in after.waiting_acks.items() if token in tokens]
+            waiting = [job for job, delivered in after.waiting_acks.items() if token in delivered.tokens]
             assert waiting, "a delivery is neither acknowledged nor waiting for its save"
             self.owing[token] = waiting[0] if job_id is None else job_id

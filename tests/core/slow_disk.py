@@ -65,17 +65,10 @@ class SlowDisk:
         """Refuse a transaction: what ``journal_worker`` owes stays owed, whoever waits for another answer is told."""
         for write in self._batch(count):
             match write:
-                case (
-                    fx.CommitRecord()
-                    | fx.SaveMark(mark=Mark.FIRST_SAMPLE)
-                    | fx.DropMark()
-                    | fx.ReleaseJob(entries=None)
-                ):
+                case fx.CommitRecord() | fx.SaveMark(mark=Mark.FIRST_SAMPLE) | fx.DropMark() | fx.ReleaseJob():
                     self.owed.append(write)
                 case fx.SaveJob(saved=saved):
                     self.answers.append(JournalFailed("save job", saved.accepted.order_id, "full"))
-                case fx.ReleaseJob():
-                    self.answers.append(JournalFailed("release timetable", write.job_id, "full"))
                 case fx.SaveMark(mark=Mark.INTENT):
                     self.answers.append(IntentSaved(write.job_id, write.planned, durable=False))
                 case _:

@@ -92,6 +92,22 @@ def test_it_is_over_where_nobody_is_left_to_rejoin(preemption: str) -> None:
     assert bench.state.plays == {}
 
 
+def test_what_was_cut_off_twice_is_recorded_as_begun_when_it_first_was() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin")
+    bench.pass_s(1)
+    began = bench.now.utc_of(bench.every(fx.StartPlay)[0].at)
+    for heard_ms in (2_000, 3_000):
+        bench.rule(Pause(60_000))
+        bench.end(bulletin, Reason.SHUTDOWN, ms=heard_ms)
+        bench.pass_s(10)
+        bench.rule(Resume())
+        bench.pass_s(1)
+    bench.end(bulletin, ms=CLIP_MS - 5_000)
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert (record.job_id, record.outcome, record.started) == (bulletin, "succeeded", began)
+
+
 def test_what_was_heard_before_it_restarted_counts_after_a_restart_of_the_station_too() -> None:
     bench = at_work()
     bulletin = taken_everywhere(bench, "restart")

@@ -51,6 +51,16 @@ def test_not_while_what_is_due_waits_for_the_device() -> None:
     assert not ends(bench)
 
 
+def test_nor_where_nobody_knows_the_time() -> None:
+    """By a clock that is not trusted nothing can be said to be due."""
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    warning = bench.order(**{"class": "emergency"})
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    assert bench.phase(warning) is Phase.QUEUED
+    assert not ends(bench)
+
+
 def test_not_while_a_technician_looks_at_a_relay() -> None:
     bench = Bench().boot()
     bench.rule(SelfTest())

@@ -11,13 +11,13 @@ import pytest
 from edge_agent.core import clips, sound_room, station
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
-from edge_agent.core.events import ClipFailed, ClipStaged, Restored, SavedJob
+from edge_agent.core.events import ClipFailed, ClipStaged, Connected, Disconnected, Restored, SavedJob
 from edge_agent.core.job import Job
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import REHEARSAL_WORDS, StagedItem, item_key, items_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
-from edge_agent.core.units import ClipKey, JobId
+from edge_agent.core.units import HOUR_MS, ClipKey, JobId
 from tests.core.bench import Bench, audience
 from tests.trust import makers
 
@@ -212,6 +212,7 @@ def test_what_failed_for_one_job_is_asked_for_at_once_by_an_urgent_one() -> None
     assert bench.outcomes()[-1] == (now, "failed", "audio_altered")
 
 
+IN_THREE_HOURS = {"kind": "at", "utc": makers.NOON + 3 * HOUR_MS}
 IN_SIX_HOURS = {"kind": "at", "utc": makers.NOON + 6 * 3_600_000}
 SPOKEN: dict[str, dict[str, Any]] = {
     "an emergency": {"class": "emergency"},
@@ -276,6 +277,64 @@ def test_a_warning_hastens_what_was_asked_for_as_routine_and_says_so_once(ahead:
     assert asked_as(bench, fx.FetchClip) == ([True] if ahead else [False, True])
     bench.send(ClipStaged(ClipKey("ab" * 32), 10_000))
     assert bench.phase(warning) is not Phase.RECEIVED
+
+
+def test_whoever_fetches_is_told_when_a_sound_is_due_so_that_next_weeks_keeps_none_waiting() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    for number, due_s in enumerate((3 * 86_400, 1_800)):
+        bench.at(due_s, job_id=f"notice-{number}", items=[makers.clip_item(digest=f"{number}a" * 32)])
+    begun = bench.now.utc
+    bench.pass_s(600)
+    bench.pass_s(86_400)
+    bench.order(job_id="now", items=[makers.clip_item(digest="2a" * 32)])
+    asked = {one.key: one.due for one in [*bench.every(fx.FetchClip), *bench.every(fx.FetchAhead)]}
+    assert asked == {"0a" * 32: begun + 3 * 86_400_000, "1a" * 32: begun + 1_800_000, "2a" * 32: None}
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["being made ready", "only being fetched for next week"])
+def test_what_is_ordered_for_now_hastens_what_was_asked_for_next_week_once(ahead: bool) -> None:
+    """An officer has a notice of the timetable heard at once: it lay in line behind the rest of that."""
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    bench.at((3 * 86_400 if ahead else 0) + 1_800, job_id="notice", items=[makers.clip_item()])
+    bench.pass_s(86_400 if ahead else 600)
+    now = bench.order(job_id="now", items=[makers.clip_item()])
+    bench.pass_s(1)
+    bench.pass_s(1)
+    assert [one.due for one in bench.every(fx.FetchClip)][-1:] == [None]
+    assert len([*bench.every(fx.FetchClip), *bench.every(fx.FetchAhead)]) == 2
+    for _ in range(2):  # of each that was asked for
+        bench.send(ClipStaged(ClipKey("ab" * 32), 10_000))
+    assert bench.phase(now) is not Phase.RECEIVED
+
+
+def asked_when_the_line_is_back(came_bytes: int, **job: Any) -> int:
+    """How often: for an hour it was gone, and the pauses between two tries have grown to their longest."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.order(not_after=bench.now.utc + 6 * HOUR_MS, items=[makers.clip_item()], **job)
+    bench.pass_s(600)
+    key = bench.every(fx.FetchClip)[-1].key
+    bench.send(Disconnected("no answer"))
+    for _ in range(6):
+        bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
+        bench.pass_s(600)
+    bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True, came_bytes=came_bytes))
+    asked = len(bench.every(fx.FetchClip))
+    for epoch in (2, 3):
+        bench.send(Connected(epoch, f"{epoch}b" * 16))
+    return len(bench.every(fx.FetchClip)) - asked
+
+
+def test_a_warnings_recording_is_asked_for_as_soon_as_the_line_is_back() -> None:
+    """Ten minutes later the water is there. A notice waits for its pause: a ward has many, and a server but one."""
+    assert asked_when_the_line_is_back(50_000, **{"class": "emergency"}) == 1
+    assert asked_when_the_line_is_back(0, when=IN_THREE_HOURS) == 0
+
+
+def test_a_broker_that_hangs_up_each_minute_has_nobody_fetch_what_never_comes_each_minute() -> None:
+    assert asked_when_the_line_is_back(200_000, **{"class": "emergency"}) == 0
 
 
 def test_a_warnings_sound_that_is_found_altered_waits_for_no_routine_work_either() -> None:

@@ -188,6 +188,18 @@ def test_a_restart_ends_the_process_in_order_but_not_under_an_emergency() -> Non
     assert bench.state.stopping
 
 
+def test_a_bulletin_keeps_no_restart_away_nor_does_one_that_the_disk_has_not_taken() -> None:
+    """Else whoever may order those keeps a station from ever being helped."""
+    bench = at_work()
+    bench.playing()
+    bench.deaf = {fx.SaveJob}
+    bench.at(3_600, job_id="unsaved")
+    bench.deaf = set()
+    bench.rule(Restart())
+    assert bench.answers()[-1] == ("accepted", None)
+    assert len(bench.every(fx.EndProcess)) == 1
+
+
 def test_nobody_restarts_a_station_under_an_emergency_that_is_about_to_sound() -> None:
     bench = at_work()
     bench.deaf = {fx.SwitchRelay}

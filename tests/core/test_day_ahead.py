@@ -136,6 +136,15 @@ jobs = st.fixed_dictionaries(
 )
 
 
+def one_of(seconds: int, *times: time, **draft: Any) -> dict[str, Any]:
+    """A draft that was found to be hard."""
+    usual = {"class": "normal", "zones": (), "once": False, "late_s": 0, "order": 0, "volume": 40, "live": ""}
+    return usual | {"times": [*times], "seconds": seconds} | draft
+
+
+ANY_HOUR = LocalPolicy((Clause(quiet=(time(21), time(5))),))
+
+
 def order_all(ward: Ward, drafts: list[dict[str, Any]]) -> None:
     for number, draft in enumerate(drafts):
         ward.order(**job_of(number, draft))
@@ -161,6 +170,23 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     return makers.rule_when(times=times, weekdays=[*range(1, 8)], first_day="2026-10-02", last_day="2026-10-02")
 
 
+@example(  # the quiet hours cut the first: the other waits for its zones, and its next instant is planned behind that
+    drafts=[
+        one_of(20, time(7, 1), late_s=60),
+        one_of(238, time(6, 59), time(7, 1), late_s=60, **{"class": "priority"}),
+    ],
+    policy=LocalPolicy((*ANY_HOUR.clauses, Clause(zones=frozenset({CHO}), quiet=(time(7, 2), time(8)))), IntoQuiet.CUT),
+    given_rules=[],
+    frame=UNFRAMED,
+    site=SITE,
+)
+@example(  # it was planned anew in the step in which it had ended, and who came behind it was asked first
+    drafts=[one_of(119, time(5, 1), time(5, 3)), one_of(20, time(5, 3))],
+    policy=ANY_HOUR,
+    given_rules=[],
+    frame=UNFRAMED,
+    site=SITE,
+)
 @given(
     drafts=st.lists(jobs, min_size=1, max_size=6),
     policy=policies,
@@ -184,15 +210,6 @@ def test_what_was_planned_is_what_then_plays(
     plan = day_plan(ward.state, ward.now, DAY)
     ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
     assert sorted(_of_plan(one) for one in plan) == told(ward)
-
-
-def one_of(seconds: int, *times: time, **draft: Any) -> dict[str, Any]:
-    """A draft that was found to be hard."""
-    usual = {"class": "normal", "zones": (), "once": False, "late_s": 0, "order": 0, "volume": 40, "live": ""}
-    return usual | {"times": [*times], "seconds": seconds} | draft
-
-
-ANY_HOUR = LocalPolicy((Clause(quiet=(time(21), time(5))),))
 
 
 def _seconds(wall: time) -> int:
@@ -289,6 +306,12 @@ def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
 @pytest.mark.deep
 @example(  # in turns the first had one zone for a second too long, and the third took the other
     drafts=[one_of(20, time(5, 30)), one_of(900, time(5), zones=(CHO,)), one_of(20, time(5, 30), zones=(DINH,))],
+    policy=ANY_HOUR,
+    given_rules=[],
+    frame=UNFRAMED,
+)
+@example(  # in turns the first ended while the other already waited, which then had the zones before its next instant
+    drafts=[one_of(119, time(5, 1), time(5, 5)), one_of(20, time(5, 5))],
     policy=ANY_HOUR,
     given_rules=[],
     frame=UNFRAMED,

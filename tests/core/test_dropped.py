@@ -155,6 +155,7 @@ def test_what_was_heard_of_a_warning_is_told_though_the_power_goes_while_it_is_a
     job = bench.playing(**EMERGENCY)
     bench.deaf.add(fx.StartPlay)
     bench.end(job, Reason.DEVICE_FAILED, ms=4_000)
+    bench.pass_s(3)
     assert bench.play(job).attempt == 2
     assert [(mark.mark, mark.attempt) for mark in marks(bench)] == [(Mark.FIRST_SAMPLE, 2)]
     again = restarted(bench, job, after_ms=15 * MINUTE_MS)

@@ -249,6 +249,28 @@ def test_an_all_stop_and_a_pause_are_told_while_they_hold() -> None:
     assert {*told(bench)} == {*following(bench)} == {("soon", "paused"), ("elsewhere", None), ("later", None)}
 
 
+def test_what_an_all_stop_and_a_pause_do_not_halt_is_not_told_as_halted() -> None:
+    bench = at_work()
+    bench.rule(AllStop(15 * MINUTE_MS))
+    bench.pass_s(1)
+    bench.at(60, job_id="ordered-since")
+    assert told(bench) == following(bench) == [("ordered-since", None)]
+    bench = at_work()
+    bench.rule(Pause(HOUR_MS))
+    bench.send(DeviceDown("gone"))
+    bench.order(job_id="flood", **{"class": "emergency"})
+    assert following(bench) == [("flood", "device_failed")]
+
+
+def test_a_pause_that_waits_for_a_welcome_is_not_told_as_if_it_held() -> None:
+    bench = at_work()
+    bench.at(60, job_id="soon")
+    bench.state = replace(bench.state, welcomed=False)
+    pause = bench.rule(Pause(HOUR_MS))
+    assert bench.state.rules[pause].held
+    assert following(bench) == [("soon", None)]
+
+
 def test_a_regulation_that_was_signed_ahead_holds_from_its_own_day_on() -> None:
     bench = at_work()
     times = makers.rule_when(times=["17:00:00"], weekdays=[*range(1, 8)])
@@ -316,10 +338,11 @@ def test_a_correction_of_what_nobody_heard_is_not_played() -> None:
     assert [one.reason for one in day_plan(state, bench.now, TODAY)] == [Reason.NOT_HEARD_HERE]
 
 
-def test_a_programme_longer_than_a_relay_may_stay_closed_is_refused_beforehand() -> None:
+def test_a_programme_longer_than_a_relay_may_stay_closed_is_refused_when_it_comes() -> None:
     bench = at_work()
-    bench.at(600, items=[clip(1, 7_200)], loops=2)
-    assert told(bench) == following(bench) == [("job-1", "over_limit")]
+    job = bench.at(600, items=[clip(1, 7_200)], loops=2)
+    assert bench.outcomes() == [(job, "rejected", "over_limit")]
+    assert told(bench) == following(bench) == []
 
 
 # What holds now

@@ -262,3 +262,24 @@ def test_a_warning_does_not_wait_behind_a_list_of_large_orders() -> None:
     flood = listed("flood", not_after=bench.now.utc + HOUR_MS)
     bench.give(bench.head(), *large(40), flood)
     assert bench.every(fx.FetchPaper)[-1] == fx.FetchPaper(WARD, "sha flood", 900)
+
+
+def test_a_station_to_which_nothing_happens_wakes_by_itself_for_each_hours_look() -> None:
+    bench = at_work()
+    for _ in range(3):
+        bench.said.clear()
+        wakes_in_ms = min(manifests.next_wake(bench.state)) - bench.now.mono
+        assert 0 < wakes_in_ms <= HOUR_MS
+        bench.pass_s(wakes_in_ms / 1000)
+        assert len(bench.every(fx.FetchHeads)) == 1
+        bench.send(HeadsFetched(()))
+
+
+def test_a_server_that_does_not_answer_makes_nobody_spin_who_is_to_look_again_soon() -> None:
+    bench = at_work()
+    bench.give(bench.head(), upto=5)
+    bench.pass_s(3_600)
+    assert bench.state.home.asking
+    bench.at(600, job_id="replayed", serial=5)
+    bench.pass_s(120)
+    assert bench.wakes_in_ms() > 0

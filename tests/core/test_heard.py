@@ -116,7 +116,7 @@ def test_the_office_is_told_at_once_and_the_alarm_stays_until_it_is_heard_again(
         bench.pass_s(2)
         bench.said.clear()
         bench.send(ZoneHeard(CHO, heard, STREET))
-        assert bench.every(fx.SendState) == [fx.SendState(online=True)], heard
+        assert bench.every(fx.SendState) == [fx.SendState()], heard
     bench.end(job)
     bench.pass_s(3_600)
     assert dict(bench.state.heard) == {CHO: Heard(False, STREET)}

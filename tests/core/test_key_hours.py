@@ -23,6 +23,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.spent import Given, Sort, Spent
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import HOUR_MS, JobId
+from tests.core import homed
 from tests.core.bench import Bench, at_work
 from tests.trust import makers
 
@@ -135,6 +136,25 @@ def test_what_is_refused_and_always_recorded_is_counted_as_what_is_taken() -> No
     half = ORDERS_AN_HOUR // 2
     assert refusals == {"not_heard_here": half, "cancelled": half, "too_many_orders": 2 * REFUSALS_A_DAY}
     assert len(bench.every(fx.CommitRecord)) == ORDERS_AN_HOUR + REFUSALS_A_DAY
+
+
+def test_old_orders_that_a_stranger_sends_again_use_up_nothing_of_the_key_that_signed_them() -> None:
+    bench = used_up(at_work(), Sort.OTHER, left=1)
+    old = bench.accept(bench.make())
+    bench.pass_s(900)
+    for number in range(2):
+        bench.arrive(replace(old, digest=f"old-{number}", signers=(KEY,)))
+    ordinary(bench)
+    assert bench.answers() == [("refused", "expired")] * 2 + [ACCEPTED]
+
+
+def test_what_was_withdrawn_is_asked_about_however_much_its_key_has_given() -> None:
+    """A thief who fills the hour keeps no honest order, left out by mistake, from being told of at the centre."""
+    bench = homed.at_work()
+    bench.give(bench.head(), upto=5)
+    used_up(bench, Sort.OTHER)
+    bench.arrive(replace(bench.accept(bench.make(job_id="bulletin", serial=5)), signers=(KEY,)))
+    assert bench.answers() == [("refused", "withdrawn")]
 
 
 def test_the_same_bytes_are_taken_in_the_next_hour() -> None:

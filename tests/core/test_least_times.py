@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import DeviceDown, DeviceUp, RelayChanged, RelayFailed, StopAsked
+from edge_agent.core.events import Connected, DeviceDown, DeviceUp, RelayChanged, RelayFailed, Restored, StopAsked
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Lock, SelfTest, Stop
 from edge_agent.core.plays import ZonePart
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
-from edge_agent.core.units import JobId
+from edge_agent.core.units import JobId, MonoMs
 from tests.core.bench import CHO, DINH, Bench, audience
 from tests.trust import makers
 
@@ -176,7 +176,7 @@ def test_an_amplifier_that_is_switched_on_too_soon_closes_when_it_has_rested() -
     assert bench.closed() == set()
     bench.pass_s(0.1)
     assert bench.closed() == {CHO}
-    assert bench.every(fx.SwitchRelay)[-1].off_after_ms == 55_000
+    assert bench.every(fx.SwitchRelay)[-1].off_after_ms == 55_000 + RELAY_TAIL_MS
     bench.pass_s(55)
     assert bench.closed() == set()
 
@@ -251,6 +251,32 @@ def test_the_time_counts_on_when_the_device_process_ends() -> None:
     assert bench.closed() == set()
     bench.pass_s(1)
     assert bench.closed() == {CHO}
+
+
+def test_the_time_counts_on_when_the_agent_ends() -> None:
+    """The device process opened the relay as that one died, and tells the next one when."""
+    bench = ward(off_s=5)
+    bench.send(RelayChanged(CHO, False, "link_lost", MonoMs(bench.now.mono - 1_000)))
+    bench.order(job_id="next")
+    bench.pass_s(3.9)
+    assert bench.closed() == set()
+    bench.pass_s(0.1)
+    assert bench.closed() == {CHO}
+
+
+def test_no_warning_takes_what_was_opened_before_it_for_its_own_relay() -> None:
+    """It was ordered as soon as the device process answered, which tells next what it opened when the agent died."""
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, least_off_ms=5_000)})
+    bench.deaf.add(fx.SwitchRelay)
+    bench.send(Restored((), (), {}, 0, 0, "e1"))
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    flood = bench.order(**FLOOD)
+    bench.send(DeviceUp())
+    assert bench.closed() == {CHO}
+    bench.send(RelayChanged(CHO, False, "link_lost", MonoMs(bench.now.mono - 1_000)))
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.PLAYING, 1)
 
 
 def test_a_zone_comes_back_after_an_emergency_only_when_its_worn_relay_has_rested() -> None:

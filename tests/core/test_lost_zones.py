@@ -57,6 +57,7 @@ def test_an_emergency_whose_zones_are_all_lost_is_tried_again_in_all_of_them() -
     lose(bench, flood, DINH)
     assert [stop.play_id for stop in bench.every(fx.StopPlay)] == [bench.play(flood).play_id]
     bench.end(flood, Reason.SHUTDOWN, ms=300)
+    bench.pass_s(3)
     assert bench.play(flood).attempt == 2
     assert {feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds} == {CHO, DINH}
 

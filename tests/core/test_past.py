@@ -59,3 +59,20 @@ def test_warnings_that_repeat_push_no_other_out_of_sight() -> None:
     heard = {job: sum(one.heard_ms for one in past if one.job_id == job) for job in ("left", "right")}
     assert heard == dict.fromkeys(("left", "right"), 2 * each * lasts_ms)
     assert len(past) == PAST_MAX
+
+
+def test_where_a_warning_was_heard_is_not_forgotten_for_its_repetitions_in_fewer_zones() -> None:
+    """Its correction is for all who heard it."""
+    everywhere = replace(WARNING, zones=frozenset({CHO, DINH}))
+    past = remember((), everywhere)
+    for number in range(1, PAST_MAX + 1):
+        past = remember(past, later(WARNING, number * MINUTE_MS))
+    assert (past[0], len(past)) == (everywhere, PAST_MAX)
+
+
+def test_of_ordinary_sounds_the_oldest_goes_and_each_that_is_left_counts_on_its_own_day() -> None:
+    once = replace(BULLETIN, job_id=JobId("once"))
+    past = remember((), once)
+    for number in range(1, PAST_MAX + 1):
+        past = remember(past, later(BULLETIN, number * MINUTE_MS))
+    assert past == tuple(later(BULLETIN, number * MINUTE_MS) for number in range(1, PAST_MAX + 1))

@@ -8,22 +8,21 @@ from datetime import time
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import explain
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import (
     ClipFailed,
     DeviceDown,
     DeviceUp,
-    IntentSaved,
-    RelayChanged,
-    RelayFailed,
     Tick,
 )
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.playing import INTENT_WAIT_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy, VolumeBand, ZoneSite
-from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
+from edge_agent.core.switching import RELAY_CONFIRM_MS, RELAY_LEAD_MS
 from edge_agent.core.units import HOUR_MS, SECOND_MS, JobId, UtcMs
+from edge_agent.core.wall_time import local_time
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -69,6 +68,20 @@ def test_an_order_too_late_to_start_is_missed() -> None:
     job = bench.at(60)
     bench.pass_s(71)
     assert bench.outcomes() == [(job, "missed", "missed")], "nobody looked between due and late"
+
+
+def test_the_log_names_a_broadcast_that_is_over_by_its_title_and_its_hour() -> None:
+    """The ward asks for the bulletin of five o'clock, and knows no job ids; `next` names it no more."""
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.at(60)
+    known = bench.state.jobs[job].job
+    due = local_time(bench.play(job).planned, bench.state.site.timezone)
+    bench.pass_s(71)
+    (over,) = [note for note in bench.every(fx.Note) if note.what == "outcome"]
+    assert dict(over.fields)["planned"] == f"{due:%Y-%m-%dT%H:%M}"
+    assert dict(over.fields)["title"] == repr(known.items[0].title)
+    assert dict(over.fields)["words"].startswith("lỡ lịch phát / ")
 
 
 def test_what_waits_for_a_lost_device_is_missed_with_that_reason() -> None:
@@ -259,6 +272,21 @@ def test_what_the_clock_has_left_behind_while_its_relays_close_begins_only_withi
     assert bench.outcomes() == outcomes
 
 
+def test_what_takes_its_zones_in_time_begins_though_its_relays_confirm_late() -> None:
+    """By then its late limit is over, and it had waited for the device for all of it."""
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.at(60, missed={"policy": "late", "limit_s": 120})
+    bench.pass_s(180)
+    bench.deaf.add(fx.SwitchRelay)
+    bench.send(DeviceUp())
+    assert bench.phase(job) is Phase.ARMED
+    bench.pass_s((RELAY_CONFIRM_MS - 100) / SECOND_MS)
+    bench.confirm_relays()
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.PLAYING
+
+
 def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
     zones = {CHO: ZoneSite(CHO, "cho", 500, on_ms_max=5_000)}
     bench = Bench(zones=zones).boot()
@@ -273,6 +301,45 @@ def test_the_warm_up_counts_as_time_that_a_relay_stays_on() -> None:
     assert bench.outcomes() == [(job, "rejected", "over_limit")]
 
 
+MINUTE_AND_SECONDS = {
+    CHO: ZoneSite(CHO, "cho", 500, on_ms_max=5_000),
+    DINH: ZoneSite(DINH, "dinh", 500, on_ms_max=60_000),
+}
+
+
+def test_a_relay_that_may_not_stay_on_for_so_long_silences_its_own_zone_and_no_other() -> None:
+    bench = Bench(zones=MINUTE_AND_SECONDS).boot()
+    job = bench.at(60)
+    (foreseen,) = day_plan(bench.state, bench.now, local_time(bench.now.utc, bench.state.site.timezone).date())
+    assert (foreseen.reason, foreseen.out) == (None, {CHO: Reason.OVER_LIMIT})
+    assert [one.reason for one in explain.upcoming(bench.state, bench.now)] == [None]
+    bench.pass_s(59)
+    assert bench.closed() == set()
+    bench.pass_s(0.5)
+    assert bench.closed() == {DINH}
+    bench.pass_s(0.5)
+    bench.end(job)
+    (record,) = [one.record for one in bench.every(fx.CommitRecord)]
+    assert (record.outcome, record.reason) == (Phase.SUCCEEDED, None)
+    assert {zone.zone: zone.reason for zone in record.zones} == {CHO: Reason.OVER_LIMIT, DINH: None}
+
+
+def test_a_warning_that_is_too_long_for_one_relay_is_heard_where_it_is_not() -> None:
+    bench = Bench(zones=MINUTE_AND_SECONDS).boot()
+    flood = bench.order(**EMERGENCY)
+    assert bench.closed() == {DINH}
+    bench.pass_s(1)
+    assert bench.phase(flood) is Phase.PLAYING
+
+
+def test_the_time_that_a_relay_rests_is_none_of_the_time_that_it_stays_on() -> None:
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 500, on_ms_max=60_000, least_off_ms=60_000)}).boot()
+    job = bench.order()
+    bench.pass_s(1)
+    bench.end(job)
+    assert bench.outcomes() == [(job, "succeeded", None)]
+
+
 def test_an_equal_waits_until_the_zones_are_free() -> None:
     bench = Bench().boot()
     first = bench.order(job_id="first")
@@ -283,6 +350,20 @@ def test_an_equal_waits_until_the_zones_are_free() -> None:
     assert [one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO] == [True, True], "no open in between"
 
 
+def test_a_repeated_programme_comes_before_what_has_waited_for_its_end_where_the_commune_says_so() -> None:
+    """B3. It is planned anew in the step in which it ended; whoever waited was asked first, and had the zones."""
+    bench = Bench().boot()
+    twice = [f"{local_time(UtcMs(bench.now.utc + s * SECOND_MS), 'Asia/Ho_Chi_Minh'):%H:%M:%S}" for s in (60, 70)]
+    news = bench.order(when=makers.rule_when(times=twice, weekdays=[*range(1, 8)]), order=0)
+    other = bench.at(70, job_id="other", order=1)
+    bench.pass_s(60)
+    bench.pass_s(9.9)
+    assert (bench.phase(news), bench.phase(other)) == (Phase.PLAYING, Phase.QUEUED)
+    bench.end(news)
+    assert (bench.phase(news), bench.phase(other)) == (Phase.PLAYING, Phase.QUEUED)
+    assert bench.play(news).planned == bench.play(other).planned
+
+
 def test_the_communes_order_decides_among_those_who_wait() -> None:
     bench = Bench().boot()
     first = bench.order(job_id="first")
@@ -291,97 +372,6 @@ def test_the_communes_order_decides_among_those_who_wait() -> None:
     bench.end(first)
     assert bench.phase(JobId("sooner")) is Phase.PLAYING
     assert bench.phase(JobId("later")) is Phase.QUEUED
-
-
-def test_intent_that_never_reaches_the_disk_delays_but_does_not_silence() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveMark)
-    job = bench.order()
-    assert bench.every(fx.SwitchRelay) == []
-    bench.pass_s(0.6)
-    assert bench.wakes_in_ms() == INTENT_WAIT_MS - 600
-    bench.pass_s(0.5)
-    assert bench.phase(job) is Phase.PLAYING
-
-
-def test_an_intent_that_is_late_does_not_make_the_agent_spin() -> None:
-    bench = Bench().boot()
-    bench.deaf |= {fx.SaveMark, fx.SwitchRelay}
-    bench.order()
-    bench.pass_s(1.1)
-    assert bench.every(fx.SwitchRelay), "nobody waits for the intent any more"
-    assert bench.wakes_in_ms() > 0
-
-
-def test_a_failed_intent_is_said_and_the_play_goes_on() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveMark)
-    job = bench.order()
-    play = bench.play(job)
-    bench.send(IntentSaved(play.job_id, play.planned, durable=False))
-    assert bench.phase(job) is Phase.PLAYING
-
-
-def test_an_intent_of_something_else_is_ignored() -> None:
-    bench = Bench().boot()
-    assert bench.send(IntentSaved(JobId("gone"), UtcMs(1))) == []
-
-
-def test_relays_that_never_confirm_fail_the_play_after_a_second_try() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SwitchRelay)
-    job = bench.order()
-    bench.pass_s(4)
-    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.RELAY_FAILED)
-    assert bench.wakes_in_ms() == 3_000
-    bench.pass_s(3)
-    assert bench.phase(job) is Phase.ARMED
-    bench.pass_s(4)
-    assert bench.outcomes() == [(job, "failed", "relay_failed")]
-    assert bench.closed() == set()
-
-
-def test_a_closing_that_is_told_late_is_none_of_the_one_that_was_ordered_since() -> None:
-    """The relay was told to open meanwhile: its amplifier is cold again."""
-    bench = Bench().boot()
-    bench.deaf.add(fx.SwitchRelay)
-    first = bench.now.mono
-    bench.order()
-    bench.pass_s(4)
-    bench.pass_s(3)
-    for zone in (CHO, DINH):
-        bench.send(RelayChanged(zone, True, "order", first))
-    assert bench.every(fx.StartPlay) == []
-    bench.confirm_relays()
-    (start,) = bench.every(fx.StartPlay)
-    assert start.at > bench.now.mono, "it warms up first"
-
-
-def test_one_broken_relay_does_not_stop_the_other_zone() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SwitchRelay)
-    job = bench.order()
-    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
-    bench.send(RelayFailed(DINH, "stuck"))
-    assert bench.phase(job) is Phase.PLAYING
-    assert [feed.zone for feed in bench.every(fx.StartPlay)[0].feeds] == [CHO]
-    bench.deaf.clear()
-    bench.end(job)
-    (commit,) = bench.every(fx.CommitRecord)
-    assert [(one.zone, one.reason) for one in commit.record.zones] == [(CHO, None), (DINH, Reason.RELAY_FAILED)]
-
-
-def test_late_confirmation_moves_the_first_sample_behind_the_warm_up() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SwitchRelay)
-    bench.at(60)
-    bench.pass_s(58.8)
-    bench.pass_s(1.7)
-    bench.confirm_relays()
-    (start,) = bench.every(fx.StartPlay)
-    assert start.at == bench.now.mono + 1_000
-    last = [one for one in bench.every(fx.SwitchRelay) if one.zone == CHO][-1]
-    assert bench.now.mono + last.off_after_ms == start.at + 10_000 + RELAY_TAIL_MS, "its relay opens with the end"
 
 
 def test_a_programme_that_begins_late_is_as_loud_as_is_allowed_when_it_begins() -> None:

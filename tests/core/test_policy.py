@@ -336,9 +336,13 @@ def test_what_calls_itself_a_correction_and_is_longer_than_two_minutes_is_anothe
 @pytest.mark.parametrize(("minutes", "reason"), [(8, None), (9, Reason.SESSIONS_PER_DAY)])
 def test_corrections_of_a_day_pass_its_limits_for_ten_minutes_in_all(minutes: int, reason: Reason | None) -> None:
     """Each may correct the one before it: whoever may broadcast would be heard all day long, two minutes at a time."""
-    sounded = [replace(past(f"09:{minute}:00", 60), corrects="wrong") for minute in range(10, 10 + minutes)]
-    others = (replace(past("09:00:00", 600, day="2026-10-05"), corrects="wrong"), past("10:00:00", 600))
-    full = rules(Clause(sessions_per_day=0), past=(*sounded, *others))
+    two = (JobClass.NORMAL, JobClass.PRIORITY)
+    sounded = [past(f"09:{minute}:00", 60, cls=two[minute % 2]) for minute in range(10, 10 + minutes)]
+    # Not yesterday's, nor warnings that are set right, nor what an exception let sound.
+    sounded += [past("09:00:00", 600, day="2026-10-05"), past("08:00:00", 600, cls=JobClass.EMERGENCY)]
+    sounded += [past("11:00:00", 600, under="tet")]
+    corrections = [replace(one, corrects="wrong") for one in sounded]
+    full = rules(Clause(sessions_per_day=0), past=(*corrections, past("10:00:00", 600)))
     right = Wish(JobClass.NORMAL, BOTH, at("12:00:00"), 120_000, sets_right=True)
     assert policy.judge(full, right).reason is reason
 

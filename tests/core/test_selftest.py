@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core import effects as fx
+from edge_agent.core import selftest
 from edge_agent.core.events import RelayChanged, RelayFailed, Restored, SavedRule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify, Lock, SelfTest
@@ -75,6 +76,8 @@ def test_a_relay_of_which_nobody_can_tell_whether_it_has_opened_does_not_pass() 
     bench.pass_s(1)
     bench.send(RelayFailed(CHO, "the read-back does not answer"))
     assert seen_by(bench) == ""
+    (wake_at,) = selftest.next_wake(bench.state, bench.now)
+    assert wake_at - bench.now.mono == RELAY_CONFIRM_MS, "nobody spins until then"
     bench.deaf = set()
     bench.pass_s(RELAY_CONFIRM_MS / SECOND_MS)
     bench.pass_s(1)

@@ -17,7 +17,7 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import PlayId
+from edge_agent.core.units import PlayId, ZoneId
 from tests.core.bench import CHO, DINH, Bench, audience
 from tests.trust import makers
 
@@ -97,8 +97,42 @@ def test_an_emergency_whose_relays_open_by_themselves_tries_again() -> None:
         for zone in (CHO, DINH):
             bench.send(RelayChanged(zone, False, "lease", bench.now.mono))
         bench.end(flood, Reason.SHUTDOWN, ms=300)
-        bench.pass_s(10 if attempt == 2 else 0)
-    assert bench.outcomes() == [(flood, "failed", "relay_failed")]
+        bench.pass_s(10 if attempt == 2 else 3)
+    assert bench.outcomes() == [(flood, "failed", "device_failed")]
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"), [("lease", "device_failed"), ("stop", "device_failed"), ("max_on", "relay_failed")]
+)
+def test_no_relay_is_called_broken_of_which_the_device_process_let_go(cause: str, reason: str) -> None:
+    """Its writer stands still with the card, or it ends: whoever is sent looks for a relay that does not close."""
+    bench = Bench().boot()
+    job = bench.order()
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, False, cause, bench.now.mono))
+    bench.end(job, Reason.DEVICE_FAILED, ms=300)
+    (record,) = [one.record for one in bench.every(fx.CommitRecord)]
+    assert {record.reason, *(zone.reason for zone in record.zones)} == {Reason(reason)}
+
+
+@pytest.mark.parametrize(
+    ("cause", "told", "hangs_up_s"),
+    [("stop", (CHO, DINH), 0), ("stop", (), 0), ("lease", (CHO, DINH), 2.5)],
+    ids=["ends", "ends while its contacts still move", "killed as its card hangs"],
+)
+def test_a_device_process_that_is_about_to_end_costs_a_warning_one_try_and_not_two(
+    cause: str, told: tuple[ZoneId, ...], hangs_up_s: float
+) -> None:
+    bench = Bench().boot()
+    flood = bench.order(**EMERGENCY)
+    for zone in told:
+        bench.send(RelayChanged(zone, False, cause, bench.now.mono))
+    bench.end(flood, Reason.SHUTDOWN, ms=300)
+    bench.pass_s(hangs_up_s)
+    bench.send(DeviceDown("the device process hung up"))
+    bench.send(DeviceUp())
+    bench.pass_s(3)
+    assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.PLAYING, 2)
 
 
 def test_what_had_not_sounded_yet_gets_a_second_try() -> None:

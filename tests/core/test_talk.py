@@ -24,7 +24,7 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.job import LogAck, PlayAt, Welcome
-from edge_agent.core.order import Choose, Lock
+from edge_agent.core.order import Choose, Lock, SetVolume
 from edge_agent.core.talk import (
     COARSE_MS,
     FINER_AFTER_MS,
@@ -300,6 +300,18 @@ def test_a_welcome_that_answers_no_hello_of_ours_is_refused_by_name() -> None:
     assert not bench.state.welcomed
     (note,) = [note for note in bench.every(fx.Note) if note.what == "welcome refused"]
     assert dict(note.fields)["reason"] == "not_our_nonce"
+
+
+def test_a_volume_that_a_command_sets_is_shown_at_once() -> None:
+    bench = at_work()
+    bench.pass_s(1)
+    shown = len(bench.every(fx.SendState))
+    bench.rule(SetVolume(0), zones=[CHO])
+    bench.pass_s(1)
+    assert len(bench.every(fx.SendState)) == shown + 1
+    bench.rule(SetVolume(60), zones=[CHO])
+    bench.pass_s(1)
+    assert len(bench.every(fx.SendState)) == shown + 2
 
 
 def test_a_lock_and_its_end_and_an_offer_that_is_gone_are_shown_at_once() -> None:

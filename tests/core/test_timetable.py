@@ -280,3 +280,12 @@ def test_a_warning_that_took_an_entrys_id_while_the_new_version_was_on_its_way_i
     bench.arrive(warning)
     assert [verdict for verdict, _ in bench.answers()] == ["accepted", "accepted", "accepted", "known"]
     assert jobs(bench) == {SANG, TRUA}
+
+
+def test_what_the_newest_version_lists_is_known_as_an_entry_of_that_and_nothing_else_is() -> None:
+    """By an older one's digest it would be taken for an order of its own once that is forgotten, and be refused."""
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    newest = bench.timetable(2, daily(SANG), once(bench, TRUA, -60))
+    assert bench.state.seen[SANG].digest == bench.state.seen[newest].digest
+    assert TRUA not in bench.state.seen

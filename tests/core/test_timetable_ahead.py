@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Connected, JobSaved, JournalFailed
+from edge_agent.core.events import Connected, JobSaved
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.units import HOUR_MS
 from tests.core.bench import at_work
@@ -95,16 +95,38 @@ def test_what_was_refused_while_its_relays_would_close_is_not_refused_once_more_
     assert [told for told in bench.outcomes() if told[0] == SANG] == [(SANG, "rejected", "quiet_hours")]
 
 
-def test_where_the_disk_refuses_its_release_the_old_one_stays() -> None:
+def test_the_old_one_holds_until_the_disk_takes_its_release_however_often_it_is_sent_again() -> None:
+    """Taken for one that is to be saved anew it was refused, and lay there all the same: a restart put it in force."""
     bench = at_work()
+    ahead = {"issued_at": bench.now.utc, "not_before": bench.now.utc + HOUR_MS}
     bench.timetable(1, daily(SANG))
-    whole = bench.timetable(2, daily(TRUA), not_before=makers.NOON + HOUR_MS)
+    whole = bench.timetable(2, daily(TRUA), **ahead)
     bench.deaf.add(fx.ReleaseJob)
     bench.pass_s(3_600)
     assert jobs(bench) == {SANG}
-    bench.send(JournalFailed("release timetable", whole, "full"))
-    assert bench.answers()[-1] == ("refused", "not_saved")
-    assert bench.state.jobs.keys() == {SANG}
+    bench.said.clear()
+    bench.timetable(2, daily(TRUA), **ahead)
+    assert bench.answers() == [("known", "replayed")]
+    assert bench.every(fx.SaveJob) == []
+    bench.send(JobSaved(whole))
+    assert jobs(bench) == {TRUA}
+    assert bench.answers()[1:] == [("accepted", None)]
+
+
+def test_the_disks_word_for_its_arrival_is_not_taken_for_that_for_its_release() -> None:
+    """It took the old one's place before its own commit, and a power cut brought the old one back, which was over."""
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    bench.state = replace(bench.state, welcomed=False)
+    bench.deaf = {fx.SaveJob, fx.ReleaseJob}
+    whole = bench.timetable(2, daily(TRUA))
+    bench.send(Connected(2, "cd" * 16))
+    bench.welcome()
+    bench.send(JobSaved(whole))
+    assert jobs(bench) == {SANG}
+    bench.pass_s(1)
+    bench.send(JobSaved(whole))
+    assert jobs(bench) == {TRUA}
 
 
 def test_at_the_end_of_its_validity_it_says_so() -> None:

@@ -246,6 +246,19 @@ def test_where_the_relay_may_not_stay_closed_for_so_long_the_date_is_left_out(ro
     assert (bench.every(fx.SpeakText)[0].key in sounds) == dated
 
 
+def test_no_date_is_left_out_for_a_zone_that_does_not_hear_the_warning_without_it_either() -> None:
+    bench = lost_in_time()
+    site = bench.state.site
+    first, *others = site.zones.values()
+    short = replace(first, on_ms_max=first.warm_up_ms + ORDERED_MS)
+    bench.state = replace(bench.state, site=replace(site, zones={one.zone: one for one in (short, *others)}))
+    warned(bench)
+    bench.pass_s(30)
+    (start,) = bench.every(fx.StartPlay)
+    assert [feed.zone for feed in start.feeds] == [one.zone for one in others]
+    assert bench.every(fx.SpeakText)[0].key in [part.key for part in start.parts if isinstance(part, Sound)]
+
+
 def test_a_replayed_warning_from_before_the_newest_document_does_not_sound() -> None:
     bench = lost_in_time()
     head = TrustHead("", 0, 1, UtcMs(2**42), issued_at=UtcMs(makers.NOON + 1))

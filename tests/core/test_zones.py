@@ -57,7 +57,7 @@ def test_a_zone_whose_relay_has_opened_meanwhile_rejoins_only_when_it_is_warm_ag
     bench.order(**FLOOD, audience=audience(CHO, DINH))
     bench.pass_s(2)
     bench.deaf.add(fx.SwitchRelay)
-    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    bench.send(RelayFailed(CHO, "does not close", False))
     routed = len(bench.every(fx.RoutePlay))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.CLOSING, "the emergency goes on without it"
     bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
@@ -75,7 +75,7 @@ def test_a_zone_that_warms_up_for_a_rejoin_can_be_taken_again() -> None:
     bulletin = bench.order(job_id="bulletin", loops=3)
     bench.pass_s(2)
     bench.order(**FLOOD, audience=audience(CHO, DINH))
-    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    bench.send(RelayFailed(CHO, "does not close", False))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.READY
     bench.order(**{**FLOOD, "job_id": "fire"}, audience=audience(CHO))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
@@ -266,7 +266,7 @@ def test_of_a_relay_that_fails_the_station_says_what_its_contact_shows_and_else_
     assert bool(bench.every(fx.SendState)) == (seen is not False), "the centre hears of it"
     bench.send(RelayChanged(CHO, False, "start", bench.now.mono))
     assert bench.state.relays[CHO].on is False
-    assert bench.state.relays[CHO].opened_at == (None if seen is False else bench.now.mono)
+    assert bench.state.relays[CHO].opened_at == bench.now.mono
 
 
 def test_a_relay_that_is_closed_although_nobody_wants_it_is_told_to_open() -> None:
@@ -319,6 +319,24 @@ def test_an_emergency_does_not_switch_off_an_amplifier_that_somebody_else_needs(
     bench.order(**FLOOD)
     assert all(one.on for one in bench.every(fx.SwitchRelay))
     assert bench.every(fx.StartPlay)[-1].at == bench.now.mono
+
+
+def test_a_zone_whose_longest_on_time_ends_in_a_warning_that_took_it_comes_back_into_it() -> None:
+    """The others hear it to its end; there it was cut off, and nobody said the rest."""
+    bench = Bench(zones=MINUTE).boot()
+    bench.order(job_id="bulletin", loops=5)
+    bench.pass_s(45)
+    flood = bench.order(**FLOOD, loops=2)
+    bench.pass_s(15)
+    bench.said.clear()
+    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    assert [(one.zone, one.on) for one in bench.every(fx.SwitchRelay)] == [(CHO, True)]
+    assert {feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds} == {DINH}
+    bench.pass_s(1)
+    assert {feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds} == {CHO, DINH}
+    bench.end(flood)
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert {zone.zone: zone.reason for zone in record.zones} == {CHO: Reason.RELAY_FAILED, DINH: None}
 
 
 def test_a_zone_comes_back_through_a_fresh_closing_where_the_old_one_would_not_last() -> None:

@@ -19,13 +19,14 @@ from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.identity.pen import Pen
+from edge_agent.inbox import Inbox
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import Origin
 from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
-from edge_agent.link import ToCore, ToDevice
+from edge_agent.link.messages import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
 from edge_agent.restoring import restored
-from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime
+from edge_agent.runtime import LOOP_MS_MAX, Ports, Runtime
 from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus

@@ -10,7 +10,8 @@ from edge_agent.core.units import MonoMs, ZoneId
 from edge_agent.device.loop import WRITER, Device
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.device.wake import Bell
-from edge_agent.link import LinkLost, ToCore, ToDevice
+from edge_agent.link.messages import ToCore, ToDevice
+from edge_agent.link.server import LinkLost
 from edge_agent.relay.contacts import SETTLE_LOOK_MS, Contacts
 from edge_agent.relay.interlock import Interlock, renew
 from edge_agent.watchdog import Notifier, Progress
