@@ -1,17 +1,20 @@
 """The threads that fetch and speak, and what waits for them. They post what became of each order.
 
 Decides that what needs no network waits for nobody who is on the line, that a warning's sound waits for no routine one,
-nor for its own that is only being fetched, nor for long for another warning's that a server holds back, that no sound
-is made by two at once, and that nothing is swept beside a download. What is urgent the core has decided; how sound is
-staged, and what needs no network, is ``fetch_and_stage.Staging``'s.
+nor for its own that is only being fetched, nor for long for another warning's that a server holds back, nor a routine
+one for what is due later, that no sound is made by two at once, and that nothing is swept beside a download. What is
+urgent the core has decided; how sound is staged, and what needs no network, is ``fetch_and_stage.Staging``'s.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TypeGuard
 
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep, Unneeded
@@ -39,7 +42,8 @@ class StagingWorker:
     Two threads for each: what a warning needs has its own, which waits for nothing that is routine. What is to be
     fetched is looked for on the card first, where it may be made too: after a restart every sound is asked for, and
     nearly all lie here. A routine download stands back for a warning's (``sync.right_of_way``). A warning whose
-    recording has waited ``reserve_after_s`` for another one's is fetched beside that.
+    recording has waited ``reserve_after_s`` for another one's is fetched beside that; and so is, at once, a routine one
+    that is due before what is on the line.
     """
 
     def __init__(self, staging: Staging, post: Post, *, reserve_after_s: float = RESERVE_AFTER_S) -> None:
@@ -56,6 +60,7 @@ class StagingWorker:
             self._begin(f"urgent {name}", orders, urgent=True)
         for name, urgent in (("at hand", False), ("urgent at hand", True)):
             threading.Thread(target=self._look, args=(urgent,), name=name, daemon=True).start()
+        self._begin("sooner fetch", self._clips, urgent=False, sooner=True)
         for number in range(RESERVES):
             self._begin(f"urgent fetch {number + 2}", self._clips, urgent=True, after_s=self._reserve_after_s)
 
@@ -72,12 +77,15 @@ class StagingWorker:
     def _makes(self, key: ClipKey) -> bool:
         return self._staging.makes(key)
 
-    def _begin(self, name: str, orders: StagingQueue, *, urgent: bool, after_s: float = 0) -> None:
-        threading.Thread(target=self._run, args=(orders, urgent, after_s), name=name, daemon=True).start()
+    def _begin(
+        self, name: str, orders: StagingQueue, *, urgent: bool, after_s: float = 0, sooner: bool = False
+    ) -> None:
+        take = partial(orders.take, urgent=urgent, after_s=after_s, sooner=sooner)
+        threading.Thread(target=self._run, args=(orders, take), name=name, daemon=True).start()
 
-    def _run(self, orders: StagingQueue, urgent: bool, after_s: float) -> None:
+    def _run(self, orders: StagingQueue, take: Callable[[], StagingOrder]) -> None:
         while True:
-            order = orders.take(urgent=urgent, after_s=after_s)
+            order = take()
             answer = self._do(order)
             failed = isinstance(answer, ClipFailed)
             if orders.tells(order, failed=failed) and answer is not None:
@@ -113,13 +121,24 @@ class _Overtaken(Enum):
     IN_VAIN = "in vain"  # it has failed
 
 
+@dataclass(slots=True)
+class _Begun:
+    """A routine order that is under way."""
+
+    due: float
+    answered: bool = False
+    overtaken: _Overtaken = _Overtaken.NO
+
+
 class StagingQueue:
     """One order for each sound, so it is bounded by the sounds that known jobs need.
 
     What is to be fetched is looked for at hand first (``look``); what is not found is taken (``take``), as words and
-    sweeps are. For either, one thread takes what is routine, others what is urgent. What is urgent overtakes a routine
-    order for the same sound that is under way: it has addresses of its own, and whoever holds the other's may take
-    hours. Where a thread ``makes`` the sound already, no server can hold it back, and that is waited for.
+    sweeps are: what is due first goes first. For either, one thread takes what is routine, others what is urgent; and
+    one what is due ``sooner`` than all that is routine and on the line, for that may take hours. What is urgent
+    overtakes a routine order for the same sound that is under way: it has addresses of its own, and whoever holds the
+    other's may take hours. Where a thread ``makes`` the sound already, no server can hold it back, and that is waited
+    for.
     """
 
     def __init__(self, makes: Callable[[ClipKey], bool] = lambda _: True) -> None:
@@ -130,10 +149,7 @@ class StagingQueue:
         self._lacking: set[ClipKey] = set()  # of those that wait: not found at hand
         self._looked_for: set[ClipKey] = set()  # under way, as the next
         self._urgent: set[ClipKey] = set()
-        self._routine: ClipKey | None = None
-        # Both of the routine one:
-        self._answered = False
-        self._overtaken = _Overtaken.NO
+        self._routine: dict[ClipKey, _Begun] = {}
 
     def put(self, order: StagingOrder) -> None:
         """A newer order takes the place of one that waits for the same sound; a routine one not that of a warning's."""
@@ -157,7 +173,7 @@ class StagingQueue:
     def sweeps(self) -> bool:
         """Whether a sweep waits or is under way: it does not know of what is ordered now, and may be overtaken."""
         with self._changed:
-            return _SWEEP in self._waiting or self._routine is _SWEEP
+            return _SWEEP in self._waiting or _SWEEP in self._routine
 
     def look(self, *, urgent: bool) -> Fetch:
         """The next one that is to be looked for at hand. Whoever has taken it says ``looked``.
@@ -182,21 +198,20 @@ class StagingQueue:
                 self._since.setdefault(order.key, time.monotonic())
             self._changed.notify_all()
 
-    def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
+    def take(self, *, urgent: bool, after_s: float = 0, sooner: bool = False) -> StagingOrder:
         """The next one, as soon as it may begin and has waited so long. Whoever has taken it says ``done``."""
         with self._changed:
-            while (order := self._next(urgent, after_s)) is None:
+            while (order := self._next_sooner() if sooner else self._next(urgent, after_s)) is None:
                 self._changed.wait(self._first_in_s(after_s))
             key = _key(order)
             del self._waiting[key], self._since[key]
             self._lacking.discard(key)
             if not urgent:
-                self._routine = key
-                self._answered, self._overtaken = False, _Overtaken.NO
+                self._routine[key] = _Begun(_due(order))
                 return order
             self._urgent.add(key)
-            if self._routine == key:
-                self._overtaken = _Overtaken.YES
+            if key in self._routine:
+                self._routine[key].overtaken = _Overtaken.YES
             return order
 
     def tells(self, order: StagingOrder, *, failed: bool) -> bool:
@@ -208,31 +223,40 @@ class StagingQueue:
         with self._changed:
             if _urgent(order):
                 return True
-            self._answered = True
-            return self._overtaken is _Overtaken.NO or (self._overtaken is _Overtaken.IN_VAIN and not failed)
+            begun = self._routine[_key(order)]
+            begun.answered = True
+            return begun.overtaken is _Overtaken.NO or (begun.overtaken is _Overtaken.IN_VAIN and not failed)
 
     def done(self, order: StagingOrder, *, failed: bool) -> None:
         """It is answered. Where it ``failed``, what it has overtaken may still have what both need."""
         with self._changed:
             key = _key(order)
             if not _urgent(order):
-                self._routine = None
+                del self._routine[key]
             else:
                 self._urgent.remove(key)
-                if failed and self._routine == key:
-                    self._overtaken = _Overtaken.IN_VAIN
+                if failed and key in self._routine:
+                    self._routine[key].overtaken = _Overtaken.IN_VAIN
             self._changed.notify_all()
 
     def _next(self, urgent: bool, after_s: float = 0) -> StagingOrder | None:
         long_ago = time.monotonic() - after_s
+        ready: list[StagingOrder] = []
         for key, order in self._waiting.items():
             if _urgent(order) is not urgent or self._is_looked_for(order):
                 continue
             if self._may_begin(key, urgent) and (not after_s or self._since[key] <= long_ago):
-                return order
+                ready.append(order)
             if key is _SWEEP:  # what was ordered after it is not in its ``keep``, and would be swept
-                return None
-        return None
+                break
+        return min(ready, key=_due, default=None)
+
+    def _next_sooner(self) -> StagingOrder | None:
+        """It overtakes a sweep that waits, which may do so for hours, and is spared by it."""
+        first = min((begun.due for begun in self._routine.values()), default=0)
+        lacking = [order for key, order in self._waiting.items() if key in self._lacking and not _urgent(order)]
+        sooner = [order for order in lacking if _due(order) < first and self._may_begin(_key(order), urgent=False)]
+        return min(sooner, key=_due, default=None)
 
     def _next_to_look_for(self, urgent: bool) -> Fetch | None:
         for key, order in self._waiting.items():
@@ -244,7 +268,7 @@ class StagingQueue:
         """Not what is on the line already: that is overtaken there, or waited for."""
         if not isinstance(order, FetchAhead | FetchClip):
             return False
-        return order.key not in self._lacking and order.key != self._routine
+        return order.key not in self._lacking and order.key not in self._routine
 
     def _first_in_s(self, after_s: float) -> float | None:
         """When the next of those that wait has waited so long; None: whoever takes at once is told of each change."""
@@ -256,20 +280,27 @@ class StagingQueue:
     def _may_begin(self, key: ClipKey, urgent: bool) -> bool:
         if key is _SWEEP:
             return not self._under_way
-        if self._routine is _SWEEP or key in self._urgent or key in self._looked_for:
+        if _SWEEP in self._routine or key in self._urgent or key in self._looked_for:
             return False
-        return self._routine != key or (urgent and self._overtakes(key))
+        return key not in self._routine or (urgent and self._overtakes(key))
 
     def _overtakes(self, key: ClipKey) -> bool:
-        return not self._answered and not self._makes(key)
+        return not self._routine[key].answered and not self._makes(key)
 
     @property
     def _under_way(self) -> bool:
-        return bool(self._urgent or self._looked_for) or self._routine is not None
+        return bool(self._urgent or self._looked_for or self._routine)
 
 
 def _key(order: StagingOrder) -> ClipKey:
     return _SWEEP if isinstance(order, Sweep) else order.key
+
+
+def _due(order: StagingOrder) -> float:
+    """What plays now, or is spoken, comes before all else, and a sweep behind it."""
+    if isinstance(order, Sweep):
+        return math.inf
+    return 0 if isinstance(order, SpeakText) or order.due is None else order.due
 
 
 def _urgent(order: StagingOrder) -> bool:

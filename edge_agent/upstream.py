@@ -168,7 +168,7 @@ class Upstream:
             area=self._who.area,
             name=self._who.name,
             clock=now,
-            zones=_zones(state),
+            zones=_zones(state, now),
             playing=tuple(_play(one, one.hearing or one.zones) for one in coming if one.phase in SOUNDING),
             next=tuple(_play(one, one.zones) for one in coming if one.phase not in SOUNDING),
             records_waiting=_waiting(state),
@@ -224,18 +224,19 @@ def _waiting(state: State) -> int:
     return state.link.last_seq - state.link.acked_seq
 
 
-def _zones(state: State) -> tuple[ZoneStatus, ...]:
-    return tuple(_zone(state, site) for site in state.site.zones.values())
+def _zones(state: State, now: Now) -> tuple[ZoneStatus, ...]:
+    ceilings = explain.ceilings(state, now)
+    return tuple(_zone(state, site, ceilings[site.zone]) for site in state.site.zones.values())
 
 
-def _zone(state: State, site: ZoneSite) -> ZoneStatus:
+def _zone(state: State, site: ZoneSite, ceiling: int) -> ZoneStatus:
     ear = state.heard.get(site.zone)
     return ZoneStatus(
         zone=site.zone,
         name=site.name,
         relay_on=state.relays[site.zone].on,
         playing=explain.sounding_in(state, site.zone),
-        volume_max=site.volume_max,
+        volume_max=ceiling,
         heard=None if ear is None else ear.heard,
         level_db=None if ear is None else ear.level_db,
     )
@@ -246,4 +247,4 @@ def _offers(state: State) -> tuple[OfferStatus, ...]:
 
 
 def _play(one: Upcoming, zones: tuple[ZoneId, ...]) -> PlayStatus:
-    return PlayStatus(one.job_id, one.title, one.cls, one.phase, one.planned, zones, one.reason)
+    return PlayStatus(one.job_id, one.title, one.cls, one.phase, one.planned, zones, one.reason, one.rehearsal)

@@ -13,8 +13,9 @@ from typing import BinaryIO
 import pytest
 
 from edge_agent.audio import signals
+from edge_agent.audio.clip import Clip, ClipUnusable
 from edge_agent.audio.confined import Trouble
-from edge_agent.audio.pcm_store import Clip, ClipUnusable, PcmStore
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged

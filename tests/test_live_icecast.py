@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio.live import BLOCK_MS
 from edge_agent.audio.live_decoder import LiveDecoder
-from edge_agent.audio.live_ring import BLOCK_MS, LiveRing, RingReader
+from edge_agent.audio.live_ring import LiveRing, RingReader
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.core.effects import CloseLive, OpenLive
 from edge_agent.core.units import SECOND_MS, ClipKey

@@ -17,7 +17,7 @@ import pytest
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep, Unneeded
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey
+from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.staging_worker import StagingWorker
 from tests.audio.test_staging import PlainDecoder
 from tests.fakes.staging import PATIENCE_S, FakeStaging
@@ -28,6 +28,7 @@ from tests.test_staging_same_sound import AUDIO, KEY, OTHER, Bench, bench
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
+EVENING, NEXT_WEEK = UtcMs(1_800_000_000_000), UtcMs(1_800_500_000_000)
 LONG_AGO_S = 0.05
 TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
 NOTICE = FetchAhead(ClipKey("notice"), 57_600_000, ("https://content.test/two-hours",))
@@ -196,12 +197,8 @@ def test_what_is_made_of_what_lies_here_is_made_by_one_and_a_warning_that_needs_
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [CLIP.key] * 2
 
 
-def test_a_bulletin_that_lies_here_overtakes_a_sweep_that_waits_and_is_not_swept_by_it() -> None:
-    """It was ordered after the sweep's ``keep`` was drawn up, and nothing is swept beside it either."""
-    staging = here(CLIP, "notice", "clip")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+def assert_overtakes_a_sweep(staging: Busy, worker: StagingWorker, said: queue.Queue[Event]) -> None:
+    """While the notice is on the line: what is ordered behind a sweep is had first, and is spared by it."""
     worker.order(Sweep(frozenset(), None))
     worker.order(CLIP)
     assert staging.begun() == "clip"
@@ -213,6 +210,15 @@ def test_a_bulletin_that_lies_here_overtakes_a_sweep_that_waits_and_is_not_swept
     staging.let_go("clip")
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
     assert staging.begun() == "sweep"
+
+
+def test_a_bulletin_that_lies_here_overtakes_a_sweep_that_waits_and_is_not_swept_by_it() -> None:
+    """It was ordered after the sweep's ``keep`` was drawn up, and nothing is swept beside it either."""
+    staging = here(CLIP, "notice", "clip")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    assert_overtakes_a_sweep(staging, worker, said)
 
 
 @pytest.mark.parametrize("urgent", [False, True], ids=["bulletin", "warning"])
@@ -234,6 +240,38 @@ def test_after_a_restart_what_lies_on_the_card_waits_for_no_server_that_drips(
         after.worker.order(bulletin)
         assert after.staged().key == KEY
         assert len(after.honest.asked) == 1
+
+
+def test_what_is_to_play_now_waits_for_no_download_for_next_week() -> None:
+    """Two hours at 32 kbit/s are four hours on the line, and what is ordered for now is void in ten minutes."""
+    staging = Busy("notice")
+    worker, said = staging_worker(staging)
+    worker.order(replace(NOTICE, due=NEXT_WEEK))
+    assert staging.begun() == "notice"
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+    staging.let_go("notice")
+    assert said.get(timeout=PATIENCE_S) == ClipFetched(NOTICE.key)
+
+
+def test_of_what_waits_for_the_line_what_is_due_first_is_fetched_first() -> None:
+    staging = Busy("first")
+    worker, said = staging_worker(staging)
+    worker.order(replace(CLIP, key=ClipKey("first")))
+    assert staging.begun() == "first"
+    for key, due in (("week", NEXT_WEEK), ("evening", EVENING), ("now", None), ("now too", None)):
+        worker.order(replace(CLIP, key=ClipKey(key), due=due))
+    until(lambda: not any(map(worker._clips._is_looked_for, worker._clips._waiting.values())))
+    staging.let_go("first")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(5)] == ["first", "now", "now too", "evening", "week"]
+
+
+def test_what_is_due_sooner_overtakes_a_sweep_that_waits_for_the_line_and_is_not_swept_by_it() -> None:
+    staging = Busy("notice", "clip")
+    worker, said = staging_worker(staging)
+    worker.order(replace(NOTICE, due=NEXT_WEEK))
+    assert staging.begun() == "notice"
+    assert_overtakes_a_sweep(staging, worker, said)
 
 
 def test_a_warnings_recording_waits_for_no_routine_download() -> None:

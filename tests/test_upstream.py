@@ -8,14 +8,16 @@ from datetime import date, time
 
 import pytest
 
+from edge_agent.console.screen import View, coming_lines
 from edge_agent.console.status import read_status
+from edge_agent.console.words import Language
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import SendAnswer, Verdict
 from edge_agent.core.events import DeviceDown, Disconnected, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Lock, Regulation
+from edge_agent.core.order import Lock, Regulation, SetVolume
 from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy
@@ -41,7 +43,8 @@ from edge_agent.sync.reports import (
 )
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import PLANS_AN_HOUR, RUBBISH_ANSWERS_A_MINUTE, Identity, Upstream
-from tests.core.bench import CHO, DINH, Bench
+from tests.core.bench import CHO, DINH, Bench, at_work
+from tests.core.series import EMERGENCY, alert
 from tests.fakes.session import FakeBroker, FakeSession, Message
 from tests.trust import makers
 
@@ -337,6 +340,18 @@ def test_a_batch_holds_records_of_one_chain(wire: Wire) -> None:
 # -- the picture -------------------------------------------------------------------------------------------------------
 
 
+def test_a_rehearsal_is_shown_as_one_to_the_centre_and_at_the_console(wire: Wire) -> None:
+    bench = at_work()
+    at = {"kind": "at", "utc": bench.now.utc + HOUR_MS}
+    drill = bench.order(job_id="drill", rehearsal=True, when=at, event="dien-tap", **EMERGENCY)
+    flood = alert(bench, 1)
+    shown = picture(wire, bench)
+    assert {play.job_id: play.rehearsal for play in (*shown.playing, *shown.next)} == {flood: False, drill: True}
+    seen = read_status(wire.upstream.picture_bytes(bench.state, bench.now))
+    lines = "\n".join(coming_lines(seen, View(seen, device_up=True), bench.state.site, Language.VI))
+    assert (lines.count("[DIỄN TẬP] "), lines.count("[KHẨN CẤP] ")) == (1, 1)
+
+
 def picture(wire: Wire, bench: Bench) -> StateMsg:
     """The state as the headend sees it."""
     wire.upstream.state(bench.state, bench.now, online=True)
@@ -355,6 +370,15 @@ def test_an_idle_station_shows_its_zones_off_and_its_box(wire: Wire) -> None:
     assert (shown.area, shown.name, shown.host) == (makers.AREA, "Trạm loa Đông Thành 01", BOX)
     assert [zone.volume_max for zone in shown.zones] == [100, 100]
     assert zones_of(shown) == [(CHO, False, None), (DINH, False, None)]
+
+
+def test_a_zone_that_a_command_has_turned_down_is_shown_so(wire: Wire) -> None:
+    """Whoever stands below a horn that plays at 0 must not have to look for a loose cable."""
+    bench = Bench().boot()
+    bench.rule(SetVolume(0), zones=[CHO])
+    assert [(zone.zone, zone.volume_max) for zone in picture(wire, bench).zones] == [(CHO, 0), (DINH, 100)]
+    bench.rule(SetVolume(60))
+    assert [zone.volume_max for zone in picture(wire, bench).zones] == [60, 60]
 
 
 def test_an_armed_play_is_shown_with_the_zones_that_it_is_for(wire: Wire) -> None:

@@ -27,6 +27,7 @@ from edge_agent.audio.live_shared import LiveShared
 from edge_agent.audio.port import PlayerError, Reports
 from edge_agent.audio.prefetch import Clips, Reader
 from edge_agent.audio.stream_clock import mono_ms
+from edge_agent.boot_time import boot_ns
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS
@@ -39,11 +40,6 @@ LAST_WORD_S = 0.5
 # For the relays' thread to hear and send on why the plays ended, before the process ends.
 
 log = logging.getLogger(__name__)
-
-
-def boot_ns() -> int:
-    """Nanoseconds since boot, sleep included: the timescale that both processes share."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class AlsaCard:
@@ -69,6 +65,7 @@ class AlsaCard:
             self._poll.register(descriptor, events)
         given = self._pcm.info()
         self.buffer_frames: int = given["buffer_size"]
+        self.period_frames: int = given["period_size"]
         self._dropped = False
         if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
             self.close()
@@ -235,7 +232,10 @@ class AlsaPlayer:
         except PlayerError as exc:
             self._failed(exc)
             return
-        log.info("card opened device=%s buffer_frames=%d", self._config.device, card.buffer_frames)
+        log.info(
+            "card opened device=%s buffer_frames=%d period_frames=%d",
+            *(self._config.device, card.buffer_frames, card.period_frames),
+        )
         try:
             self._feed(card)
         except CardHangs as exc:

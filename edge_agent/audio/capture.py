@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import alsaaudio
 
-from edge_agent.audio.live import BLOCK_MS
-from edge_agent.audio.live_ring import block_frames, boot_ms
+from edge_agent.audio.live import BLOCK_MS, block_frames
+from edge_agent.boot_time import boot_ms
 from edge_agent.core.units import SECOND_MS
 
 PERIODS = 4

@@ -75,6 +75,11 @@ class Card(Protocol):
     @property
     def buffer_frames(self) -> int: ...
 
+    @property
+    def period_frames(self) -> int:
+        """What ``wait`` waits for. This and the buffer are what the driver gave, whatever was asked for."""
+        ...
+
     def room(self) -> int:
         """Frames that could be written now; all of the buffer when it ran empty."""
         ...

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from edge_agent.audio.clip import FRAME_BYTES
 from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
 from edge_agent.audio.joined import another_begins
-from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.sniff import HEAD_BYTES, not_sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS
@@ -35,8 +35,9 @@ FORMATS = "mp3,aac,mov,flac,ogg,wav"
 CODECS = "mp3float,mp3,aac,flac,vorbis,opus,pcm_s16le"
 # Neither playlists (hls, concat) nor anything that draws: a cover picture stays undecoded.
 LET_IN = ("-format_whitelist", FORMATS, "-codec_whitelist", CODECS)
-MP4_MARK = b"ftyp"
+MP4_MARKS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 MP4_MARK_AT = 4
+# What an MP4 begins with, and QuickTime's files of before, which name no kind.
 
 NOT_LET_IN = re.compile(r"\[([\w,]+) @ \w+\] (?:Format|Codec \(\w+\)) not on whitelist")
 
@@ -95,7 +96,7 @@ class FfmpegDecoder:
 
 def _protocol(head: bytes) -> str:
     """MP4 may have its index at the end and must be able to seek; the rest needs no more than a pipe can."""
-    return "fd" if head.startswith(MP4_MARK, MP4_MARK_AT) else "pipe"
+    return "fd" if head.startswith(MP4_MARKS, MP4_MARK_AT) else "pipe"
 
 
 def _command(program: str, protocol: str, rate: int, filters: str) -> tuple[str, ...]:

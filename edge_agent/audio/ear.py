@@ -16,11 +16,11 @@ from edge_agent.audio.capture import Capture, CaptureConfig
 from edge_agent.audio.card import Wiring
 from edge_agent.audio.hearing import Hearing, Verdict
 from edge_agent.audio.live import BLOCK_MS
-from edge_agent.audio.live_ring import boot_ms
 from edge_agent.audio.mixer import CHANNELS_OF, SAMPLE_BYTES
 from edge_agent.audio.port import HeardReports, Player, PlayReport, Reports
 from edge_agent.audio.stream_clock import MS_NS
 from edge_agent.audio.timeline import frames_of
+from edge_agent.boot_time import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, ZoneHeard
 from edge_agent.core.units import SECOND_MS, PlayId, ZoneId

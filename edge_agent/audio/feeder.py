@@ -41,6 +41,13 @@ RUSH_SHARE = 100
 log = logging.getLogger(__name__)
 
 
+def refuse_deep(card: Card, rate: int) -> None:
+    """Raise PlayerError for a card that holds more than an emergency could take back: some drivers round up."""
+    if card.buffer_frames > frames_of(KEPT_MS, rate):
+        holds_ms = -(-card.buffer_frames * SECOND_MS // rate)
+        raise PlayerError(f"{card.name} holds {holds_ms} ms, of {KEPT_MS} at most: choose shorter periods, or fewer")
+
+
 class Feeder:
     """One stream. ``now_ns`` reads boot time."""
 
@@ -54,19 +61,14 @@ class Feeder:
         bell: Bell,
         tap: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        """``tap`` is told when each block will leave the card, and its frames.
-
-        Raises PlayerError for a card that holds more than an emergency could take back: some drivers round up.
-        """
-        if card.buffer_frames > frames_of(KEPT_MS, config.rate):
-            holds_ms = -(-card.buffer_frames * SECOND_MS // config.rate)
-            raise PlayerError(
-                f"{card.name} holds {holds_ms} ms, of {KEPT_MS} at most: choose shorter periods, or fewer"
-            )
+        """``tap`` is told when each block will leave the card, and its frames. Raises PlayerError (``refuse_deep``)."""
+        refuse_deep(card, config.rate)
         self._card = card
         self._tap = tap
         self._desk = desk
-        self._period = min(config.period_frames, card.buffer_frames)
+        # ALSA's own mixers have a period and a depth of theirs. Who waits for more than a card wakes us for looks at it
+        # without a pause; what is written in one piece of the whole buffer comes when that has run empty.
+        self._period = min(config.period_frames, card.period_frames, card.buffer_frames // 2)
         self._frame_bytes = SAMPLE_BYTES * config.channels
         self._report = report
         self._now_ns = now_ns

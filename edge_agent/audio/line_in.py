@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from edge_agent.audio.capture import Capture, CaptureConfig
-from edge_agent.audio.live import BLOCK_MS, OLDEST_MS
-from edge_agent.audio.live_ring import block_frames, boot_ms
+from edge_agent.audio.live import BLOCK_MS, OLDEST_MS, block_frames
 from edge_agent.audio.live_shared import LiveReader, LiveReaders
 from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.boot_time import boot_ms
 from edge_agent.core.units import ClipKey
 
 TARGET_MS = 3 * BLOCK_MS

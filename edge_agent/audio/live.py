@@ -33,6 +33,11 @@ OLDEST_MS = TARGET_MS_MAX + SPARE_MS
 # listener is 14 s late, and on a good line 4.
 
 
+def block_frames(rate: int) -> int:
+    """Frames of one block."""
+    return rate * BLOCK_MS // SECOND_MS
+
+
 def _blocks(ms: int) -> int:
     return ms // BLOCK_MS
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
+from edge_agent.audio.clip import FRAME_BYTES
 from edge_agent.audio.confined import Confined, End, Ended, Limits
 from edge_agent.audio.decoder import DATA_BYTES_MAX, FFMPEG, QUIET, Sink, last_words
-from edge_agent.audio.live import OLDEST_MS, TARGET_MS_MAX
-from edge_agent.audio.live_ring import BLOCK_MS, BLOCKS
+from edge_agent.audio.live import BLOCK_MS, OLDEST_MS, TARGET_MS_MAX
+from edge_agent.audio.live_ring import BLOCKS
 from edge_agent.audio.loudness import limiter
-from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.sniff import HEAD_BYTES, not_sound
 from edge_agent.core.units import SECOND_MS
 

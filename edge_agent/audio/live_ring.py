@@ -17,7 +17,6 @@ import errno
 import os
 import stat
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,10 +25,9 @@ from types import TracebackType
 
 from edge_agent import fresh_file
 from edge_agent.audio.clip import FRAME_BYTES, checked
-from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
-from edge_agent.audio.live import OLDEST_MS, TARGET_MS
-from edge_agent.audio.stream_clock import MS_NS
-from edge_agent.core.units import SECOND_MS, ClipKey
+from edge_agent.audio.live import OLDEST_MS, TARGET_MS, block_frames
+from edge_agent.boot_time import boot_ms
+from edge_agent.core.units import ClipKey
 
 BLOCKS = 300
 # Half a minute: the longest buffer, and room for a source that sends its first seconds at once. 2.9 MB at 48 kHz.
@@ -37,11 +35,6 @@ HEAD = struct.Struct("<QII")
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 TIMES = 1 << 32
 # Boot time in ms begins anew after 49 days; ages are told by what is left of the difference.
-
-
-def boot_ms() -> int:
-    """Milliseconds since boot: the timescale that both processes share."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // MS_NS
 
 
 class LiveRing:
@@ -232,11 +225,6 @@ class RingReader:
 
     def _at(self, slot: int, length: int) -> bytes:
         return b"" if self._file is None else os.pread(self._file, length, slot * (HEAD.size + self._sound_bytes))
-
-
-def block_frames(rate: int) -> int:
-    """Frames of one block."""
-    return rate * BLOCK_MS // SECOND_MS
 
 
 def _ring_bytes(rate: int) -> int:

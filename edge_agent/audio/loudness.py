@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from edge_agent.audio.clip import FRAME_BYTES, duration_ms
 from edge_agent.audio.confined import Confined, End, Ended, Limits, Trouble
 from edge_agent.audio.decoder import FFMPEG, QUIET, Decoder, FfmpegDecoder, Sink
-from edge_agent.audio.pcm_store import FRAME_BYTES, duration_ms
 from edge_agent.core.reasons import Reason
 
 TARGET_LUFS = -18.0

@@ -12,8 +12,9 @@ from array import array
 from collections.abc import Sequence
 from enum import StrEnum
 
+from edge_agent.core.site import VOLUME_MAX
+
 SAMPLE_BYTES = 2
-VOLUME_MAX = 100
 RAMP_MS = 5
 # Short enough to lose no consonant, long enough to keep a cut below the click of the relay; ISO and EN ask for nothing.
 RISE_STEP = 48

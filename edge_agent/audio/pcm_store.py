@@ -1,7 +1,7 @@
 """Where staged sound lies, and what may go when the card is full.
 
-Decides the layout on disk and when a clip counts as whole. The format of a clip is ``clip``'s, whose names can be had
-here too; what is staged is decided elsewhere. One process writes; any number may read, each with its own ``Shelf``.
+Decides the layout on disk and when a clip counts as whole. The format of a clip is ``clip``'s; what is staged is
+decided elsewhere. One process writes; any number may read, each with its own ``Shelf``.
 
 A card wears out, and a power cut may leave it an entry that its file system neither reads nor removes, or under a name
 that nobody gave it; a computer that looked at the card leaves some of its own. Whatever it is, it stays alone: it keeps
@@ -18,7 +18,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,34 +26,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
+from edge_agent import removing
 from edge_agent.audio.clip import (
     BLOCK_BYTES,
     FRAME_BYTES,
-    Clip,
-    ClipAltered,
-    ClipMissing,
-    ClipUnusable,
     Shelf,
     checked,
-    duration_ms,
     is_key,
     listing_bytes,
 )
 from edge_agent.core.units import ClipKey
-
-__all__ = [
-    "BLOCK_BYTES",
-    "FRAME_BYTES",
-    "Clip",
-    "ClipAltered",
-    "ClipMissing",
-    "ClipUnusable",
-    "PcmStore",
-    "PcmWriter",
-    "duration_ms",
-]
+from edge_agent.durable import sync_directory
 
 log = logging.getLogger(__name__)
+NOT_REMOVED = "not removed from the cache"
 
 
 class PcmStore(Shelf):
@@ -133,10 +119,10 @@ class PcmStore(Shelf):
         for key, size in sizes.items():
             if total <= bytes_max:
                 break
-            if key not in keep and _went(partial(self.remove, key), refusals):
+            if key not in keep and removing.went(partial(self.remove, key), refusals):
                 gone.append(key)
                 total -= size
-        _tell(refusals)
+        removing.tell(log, NOT_REMOVED, refusals)
         return tuple(gone)
 
     def remove(self, key: ClipKey) -> None:
@@ -152,8 +138,8 @@ class PcmStore(Shelf):
                 leftovers += _leftovers(folder)
             except OSError as exc:  # of a folder that cannot be read; Python 3.13 says nothing of it
                 refusals.append(exc)
-        gone = sum(_went(path.unlink, refusals) for path in leftovers)
-        _tell(refusals)
+        gone = sum(removing.went(path.unlink, refusals) for path in leftovers)
+        removing.tell(log, NOT_REMOVED, refusals)
         return gone
 
     def _entries(self) -> Iterator[_Entry]:
@@ -210,7 +196,7 @@ class PcmWriter:
         # The sound first: digests without their sound would be an altered clip, sound without digests is none.
         os.replace(self._sound_part, self._folder / f"{self._key}.pcm")
         os.replace(self._listing_part, self._folder / f"{self._key}.blocks")
-        _sync_folder(self._folder)
+        sync_directory(self._folder)
         return self.frames
 
     def abort(self) -> None:
@@ -254,21 +240,6 @@ def _leftovers(folder: Path) -> Iterator[Path]:
     yield from (sound for sound in folder.glob("*.pcm") if sound.stem not in whole)
 
 
-def _went(remove: Callable[[], object], refusals: list[OSError]) -> bool:
-    try:
-        remove()
-    except OSError as exc:
-        refusals.append(exc)
-        return False
-    return True
-
-
-def _tell(refusals: list[OSError]) -> None:
-    """In one line: a card that has gone read-only refuses hundreds."""
-    if refusals:
-        log.error("not removed from the cache count=%d first=%s next=the others go", len(refusals), refusals[0])
-
-
 def _unlink_clip(folder: Path, key: ClipKey) -> None:
     for suffix in (".blocks", ".pcm"):
         (folder / f"{checked(key)}{suffix}").unlink(missing_ok=True)
@@ -278,11 +249,3 @@ def _sync_and_close(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
     file.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -23,8 +23,7 @@ from typing import Protocol
 
 from edge_agent.audio.card import PERIOD_MS, PERIODS
 from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
-from edge_agent.audio.live import BLOCK_MS, Source
-from edge_agent.audio.live_ring import block_frames
+from edge_agent.audio.live import BLOCK_MS, Source, block_frames
 from edge_agent.audio.live_shared import LivePlay, LiveShared
 from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.relaying import Relaying, StandIn

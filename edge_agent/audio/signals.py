@@ -1,4 +1,4 @@
-"""Render the sounds that the station makes itself: the stored signals and test tones.
+"""Render the sounds that the station makes itself: the stored signals.
 
 Decides how they sound, and so that nobody takes one signal for another, not even half heard over a horn in the wind:
 - attention: two high tones in turn, twice a second, without a rest. Urgent, and neither music nor a siren;
@@ -54,9 +54,6 @@ CHIME_DBFS = -12.0
 # A sine of that peak is as loud as speech at its loudest (-18 LUFS on average, audio.loudness).
 FADE_MS = 10
 # A tone that begins or ends at full height clicks, and a horn's driver takes the click.
-TEST_DBFS = -12.0
-TEST_MS_MAX = 10_000
-# A test sound is at most 10 s (requirement O6).
 PEAK = 32_767
 
 
@@ -96,12 +93,6 @@ SIGNALS: dict[ClipKey, Callable[[int], bytes]] = {
     CLOSING: closing,
 }
 """How each of ``programme.SIGNAL_MS`` is rendered at a rate."""
-
-
-def tone(rate: int, hz: int, duration_ms: int, dbfs: float = TEST_DBFS) -> bytes:
-    """A sine for self-tests, as mono s16le; at most TEST_MS_MAX long, which a longer wish is cut to."""
-    wanted_ms = min(duration_ms, TEST_MS_MAX)
-    return _frames(_sine(rate, hz, wanted_ms, dbfs), rate, wanted_ms)
 
 
 def _sine(rate: int, hz: int, duration_ms: int, dbfs: float) -> AudioSegment:

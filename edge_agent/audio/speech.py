@@ -12,6 +12,7 @@ import logging
 import os
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from edge_agent import __version__
@@ -21,6 +22,7 @@ from edge_agent.spoken.reading import is_vietnamese, read_as_far_as_possible
 
 log = logging.getLogger(__name__)
 
+VIETNAMESE, ENGLISH = "vi", "en"
 VOICE_VI = "vi"
 VOICE_EN = "en-gb"
 WORDS_PER_MINUTE = 150
@@ -67,8 +69,8 @@ class EspeakVoice:
 
     @property
     def stamp(self) -> str:
-        """Its name and pace, and the release of ours that makes its words."""
-        return stamp_of(self.program, self.vietnamese, str(self.words_per_minute), __version__)
+        """Its name and pace, our release, and what makes its words."""
+        return stamp_of(self.program, self.vietnamese, str(self.words_per_minute), __version__, WORDS_BY)
 
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
         voice = self.voice_for(language)
@@ -86,7 +88,16 @@ class EspeakVoice:
 
     def voice_for(self, language: str) -> str | None:
         """The voice for a language tag; its region makes no difference."""
-        return {"vi": self.vietnamese, "en": VOICE_EN}.get(language.split("-")[0].lower())
+        return {VIETNAMESE: self.vietnamese, ENGLISH: VOICE_EN}.get(_primary(language))
+
+
+def is_spoken(language: str) -> bool:
+    """Whether there is a voice for a language tag. Any other is heard from recorded stems alone."""
+    return _primary(language) in (VIETNAMESE, ENGLISH)
+
+
+def _primary(language: str) -> str:
+    return language.split("-")[0].lower()
 
 
 def speech_ms_max(text: str) -> int:
@@ -97,6 +108,19 @@ def speech_ms_max(text: str) -> int:
 def stamp_of(*parts: str) -> str:
     """Of all that a voice's sound depends on."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:STAMP_DIGITS]
+
+
+def _words_by() -> str:
+    """Of the files that make words of a text: they are put right between two releases too."""
+    here = Path(__file__)
+    told = hashlib.sha256()
+    for file in (here, *sorted(here.parents[1].glob("spoken/*.*"))):
+        told.update(file.read_bytes())
+    return told.hexdigest()
+
+
+WORDS_BY = _words_by()
+# As this process was begun: what an update lays there meanwhile makes no words of it.
 
 
 def in_words(text: str) -> str:

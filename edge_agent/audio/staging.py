@@ -17,9 +17,10 @@ from io import FileIO
 from pathlib import Path
 
 from edge_agent.audio import signals
+from edge_agent.audio.clip import FRAME_BYTES, ClipUnusable, duration_ms
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import Decoder, Sink
-from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
+from edge_agent.audio.pcm_store import PcmStore, PcmWriter
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice, speech_ms_max
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import DURATION_TOLERANCE_MS, SIGNAL_MS

@@ -9,7 +9,19 @@ import functools
 import re
 
 from edge_agent.spoken import numbers
-from edge_agent.spoken.days import DATED, DAY_OR_SHARE, HOURS, LUNAR, MONTH, NO_NOUN, PLACE, RATIO, said_day
+from edge_agent.spoken.days import (
+    DATED,
+    DAY_OR_SHARE,
+    HOURS,
+    LUNAR,
+    MONTH,
+    MONTHS,
+    NAMED_DAY,
+    NO_NOUN,
+    PLACE,
+    RATIO,
+    said_day,
+)
 from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
 from edge_agent.spoken.table import NOT_BEFORE_LETTER, built_in
 from edge_agent.spoken.unread import Puzzle, Why
@@ -55,10 +67,13 @@ UPWARDS = behind("cao|sâu|dài|dày|lên|xuống|dâng|ngập")
 METRE_AND_TWO = Puzzle(
     Why.UNCLEAR, "viết 1,2 m, “một mét hai” hoặc “mét vuông” / write 1,2 m or 1,3 m; or “mét vuông”, “mét khối”"
 )
-TO_DEGREES = rf"\s(?:đến|tới)\s[-−]?{NUMBER}\s?(?:°|º|độ)"
+TO_DEGREES = rf"\s(?:đến|tới)\s[-−–]?{NUMBER}\s?(?:°|º|độ)"
 THREE_DECIMALS = re.compile(r"[1-9]\d{0,2},\d{3}")
 DAYS_OR_DAY = Puzzle(
     Why.UNCLEAR, "một ngày: viết 10/11; nhiều ngày: viết “10 đến 11” / one day: 10/11; several: “10 đến 11”"
+)
+MONTH_OR_UPWARDS = Puzzle(
+    Why.UNCLEAR, "viết “tháng 9/2026”, hoặc “9 đến 2026” / a month: “tháng 9/2026”; from–to: “9 đến 2026”"
 )
 ONE_UP = Puzzle(Why.UNCLEAR, "viết “đến”, “trừ” hoặc dấu phẩy / write “đến” (to), or a comma")
 WITH_STOPS = Puzzle(Why.UNCLEAR, "một số: viết 1.500.000; hai số: thêm dấu phẩy / one number: 1.500.000; two: a comma")
@@ -87,6 +102,8 @@ def _amount(piece: Piece) -> Said:
         return _measured(piece, low, low_unit)
     if "-" in piece.token and _may_be_a_day(piece, low, high):
         return DAYS_OR_DAY
+    if low.isdigit() and int(low) in MONTHS and _is_year(high) and NO_NOUN.match(piece.after) and not piece[4]:
+        return MONTH_OR_UPWARDS
     if any(number[0] == "0" and len(number) > PLAIN_DIGITS_MAX for number in (low, high)):
         return ONE_UP  # two numbers to dial
     if piece.follows(SCORE):
@@ -98,7 +115,7 @@ def _amount(piece: Piece) -> Said:
 
 
 def _may_be_a_day(piece: Piece, low: str, high: str) -> bool:
-    """5-10 behind "ngày"; and 2-9 behind "lễ", "trước", "Chủ nhật," where nothing follows that there are so many of."""
+    """5-10 behind "ngày"; and 2-9 behind "lễ", "trước", "sáng mai" where nothing follows that there are so many of."""
     if piece[2] or piece[4]:
         return False
     if not (low.isdigit() and high.isdigit() and said_day(f"{low}/{high}", lunar=False)):
@@ -106,7 +123,8 @@ def _may_be_a_day(piece: Piece, low: str, high: str) -> bool:
     if piece.follows(DAY):
         return not re.match(r"\s*tháng", piece.after)
     alone = NO_NOUN.match(piece.after) and not YEARS_LONG.match(piece.after)
-    return bool(LUNAR.match(piece.after) or (alone and piece.follows(DATED)))
+    dated = piece.follows(DATED) or piece.follows(NAMED_DAY)
+    return bool(LUNAR.match(piece.after) or (alone and dated))
 
 
 def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:
@@ -251,7 +269,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(re.compile(rf"[Kk]m\s?(\d{{1,4}})\+(\d{{1,3}}){END}"), _along_a_road),
         Rule(re.compile(rf"({NUMBER}){unit}{END}"), _one),
         Rule(
-            re.compile(rf"(?<![^\s(])[-−]({NUMBER})(?:\s?(°C|ºC|°)|(?=\s?độ|{TO_DEGREES})){NOT_BEFORE_LETTER}"),
+            re.compile(rf"(?<![^\s(])[-−–]({NUMBER})(?:\s?(°C|ºC|°)|(?=\s?độ|{TO_DEGREES})){NOT_BEFORE_LETTER}"),
             _below_zero,
         ),
         Rule(re.compile(rf"/(?:({built_in().unit}){NOT_BEFORE_LETTER}|(?=(?:{FOR_ONE}){NOT_BEFORE_LETTER}))"), _per),

@@ -13,6 +13,8 @@ from edge_agent.spoken.unread import Puzzle, Why
 
 PHONE_DIGITS = range(10, 12)
 # With the leading 0: ten of a mobile, eleven of a landline.
+PREFIX_DIGITS_MIN = 3
+# 024, 0912: what begins with fewer is a day.
 SERVICE_DIGITS = range(6, 11)
 # 1800 and 1900 numbers, and 1900xx.
 ABROAD = "+84"
@@ -61,6 +63,8 @@ NO_KNOWN_NUMBER = Puzzle(
 )
 CODE_DIGITS_MIN = 6
 # In groups: fewer are an amount, as in "gọi 1.500 thanh niên".
+MISWRITTEN_DIGITS = range(CODE_DIGITS_MIN, 13)
+# Some left out, or one too many; what is longer are two numbers.
 
 
 def _net_address(_: Piece) -> Said:
@@ -68,11 +72,15 @@ def _net_address(_: Piece) -> Said:
 
 
 def _phone(piece: Piece) -> Said:
-    figures = "".join(GROUPS.findall(piece.token))
+    groups = GROUPS.findall(piece.token)
+    figures = "".join(groups)
     if piece.token.startswith(ABROAD):
-        return f"cộng {_grouped(piece.token)}"
-    known = figures.startswith("0") and len(figures) in PHONE_DIGITS
-    return _grouped(piece.token) if known else None
+        return f"cộng {_grouped(piece.token)}" if len(figures) - 1 in PHONE_DIGITS else NO_KNOWN_NUMBER
+    if len(figures) in PHONE_DIGITS:
+        return _grouped(piece.token)
+    apart = len(groups) > 1 and len(groups[0]) >= PREFIX_DIGITS_MIN
+    dialled = len(figures) in MISWRITTEN_DIGITS and (apart or piece.follows(CALLING))
+    return NO_KNOWN_NUMBER if dialled and not piece.follows(NOTED) else None
 
 
 def _service(piece: Piece) -> Said:

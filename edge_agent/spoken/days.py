@@ -14,6 +14,7 @@ from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
 from edge_agent.spoken.unread import Puzzle, Why
 
 HOURS, MINUTES = 24, 60
+MONTHS = range(1, 13)
 DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MINUTES = r"\d{1,3}(?:\s?[hHgG](?:\s?|:)|\s?giờ\s|:)\d{2}(?::\d{2})?(?:\s?(?:phút|ph|p|')(?![^\W_]))?"
 TIME = rf"(?:{_MINUTES}|\d{{1,3}}\s?(?:[hH]|giờ))"
@@ -50,8 +51,12 @@ LUNAR = re.compile(r"\s*\(?(?:âm lịch|ÂL|AL)(?![^\W_])")
 RATIO = behind("tỷ lệ|tỉ lệ|tỷ số|tỉ số")
 PLACE = behind(r"ngõ|ngách|hẻm|kiệt|nhà|số nhà|nhà số|(?<!quyết định )(?<!công văn )số|lô|căn|phòng|thửa|lớp")
 MONTH = behind("(?<!mỗi )(?<!hằng )(?<!hàng )(?<!một )tháng")
-QUARTER = behind("quý|kỳ|đợt|khóa|khoá|số")
-LAW = behind(r"(?:nghị định|thông tư|nghị quyết|quyết định|chỉ thị|luật|pháp lệnh|kế hoạch)(?: số)?")
+QUARTER = behind("quý|kỳ|đợt|khóa|khoá|số|lần|tuần")
+LAW = behind(
+    r"(?:nghị định|NĐ|thông tư|nghị quyết|quyết định|QĐ|chỉ thị|luật|pháp lệnh|kế hoạch|công văn|công điện|tờ trình|"
+    r"đề án)(?: số)?"
+)
+AT = behind("lúc|hồi")
 FIGURES = re.compile(r"\d+")
 NO_SUCH_TIME = Puzzle(Why.NO_SUCH_TIME)
 DAY_OR_SHARE = Puzzle(
@@ -63,6 +68,8 @@ WHOLE_YEAR = Puzzle(Why.UNCLEAR, "viết đủ năm: 15/9/2026 / write the year 
 def _times(piece: Piece) -> Said:
     if piece.follows(RATIO) and ":" in piece.token:
         return " trên ".join(numbers.count(int(one)) for one in FIGURES.findall(piece.token))
+    if piece.follows(AT) and int(FIGURES.findall(piece.token)[0]) > HOURS:
+        return NO_SUCH_TIME
     return _from_to(re.split(DASH, piece.token), _time)
 
 
@@ -132,7 +139,7 @@ def said_day(written: str, *, lunar: bool) -> str | None:
     day, month, year = (*map(int, FIGURES.findall(written)), 0, 0)[:3]
     if "/" not in written:
         return numbers.count(day) if 1 <= day <= 31 else None
-    if not 1 <= month <= 12 or not 1 <= day <= DAYS[month - 1]:
+    if month not in MONTHS or not 1 <= day <= DAYS[month - 1]:
         return None
     if (day, month) == (29, 2) and year and not calendar.isleap(year):
         return None
@@ -149,11 +156,12 @@ def _short_year(piece: Piece) -> Said:
     return None if piece.follows(PLACE) else WHOLE_YEAR
 
 
-def _months_year(piece: Piece) -> str | None:
+def _months_year(piece: Piece) -> Said:
     """Behind "tháng" 10/2026, and 10-2026 too."""
     month, year = map(int, FIGURES.findall(piece.token))
-    named = piece.follows(MONTH) and 1 <= month <= 12
-    return f"{numbers.month(month)} năm {numbers.count(year)}" if named else None
+    if not piece.follows(MONTH):
+        return None
+    return f"{numbers.month(month)} năm {numbers.count(year)}" if month in MONTHS else NO_SUCH_TIME
 
 
 def _month_and_year(piece: Piece) -> Said:
@@ -165,7 +173,7 @@ def _month_and_year(piece: Piece) -> Said:
     of_year = f"năm {numbers.count(year)}"
     if piece.follows(LAW) or piece.follows(QUARTER):
         return f"{numbers.count(first)} {of_year}"
-    return f"tháng {numbers.month(first)} {of_year}" if 1 <= first <= 12 else None
+    return f"tháng {numbers.month(first)} {of_year}" if first in MONTHS else None
 
 
 RULES = (

@@ -23,6 +23,13 @@ PERSON = re.compile(r"(?:(?<![^\W_])[A-ZĐ]\.|(?<![^\W_])(?:ông|bà|anh|chị|e
 """P. behind it may be somebody's initial, and T.P. too."""
 ROOM = re.compile(r"P\.\s?\d{3}")
 ROOM_OR_PLACE = Puzzle(Why.UNCLEAR, "viết “phòng” hoặc “phường” / write the word: room or ward")
+NO_NAME = re.compile(r"\s?(?![IVX]+\s)[^\W\d_]+\s([^\W\d_])")
+"""P. Giám đốc, Q. Chủ tịch, TT. Phục vụ: of a place's name the second word has a capital too."""
+NO_PLACE = {
+    "P.": Puzzle(Why.UNCLEAR, "viết “phường”, “phòng” hoặc “phó” / write the word: ward, office or deputy"),
+    "Q.": Puzzle(Why.UNCLEAR, "viết “quận” hoặc “quyền” / write the word: district or acting"),
+    "TT.": Puzzle(Why.UNCLEAR, "viết “thị trấn” hoặc “trung tâm” / write the word: town or centre"),
+}
 TWO_MEANINGS = {
     "đ/c": (re.compile(r"\s*(?::|\d|(?:số|nhà|ngõ|tổ dân phố|thôn)(?![^\W_]))"), "đồng chí, địa chỉ"),
     "bs": (re.compile(r"[\s:]*\d{2}-?[A-ZĐ]"), "bác sĩ, biển số"),
@@ -51,7 +58,14 @@ def _abbreviation(piece: Piece) -> Said:
     other, meanings = TWO_MEANINGS.get(token.lower().removesuffix("."), (NEVER, ""))
     if other.match(piece.after) and not piece.follows(COUNTED):
         return Puzzle(Why.UNCLEAR, f"viết đầy đủ / write it out: {meanings}")
-    return table.abbreviations[token] + stop_after(piece.found)
+    return _in_full(piece)
+
+
+def _in_full(piece: Piece) -> Said:
+    named = NO_NAME.match(piece.after)
+    if piece.token in NO_PLACE and named and named[1].islower():
+        return NO_PLACE[piece.token]
+    return built_in().abbreviations[piece.token] + stop_after(piece.found)
 
 
 def _initial(piece: Piece) -> Said:
@@ -63,7 +77,7 @@ def _initial(piece: Piece) -> Said:
         return ROOM_OR_PLACE
     if NAME_BEFORE.search(piece.before) or piece.follows(PERSON):
         return INITIAL_OR_PLACE
-    return built_in().abbreviations[piece.token] + stop_after(piece.found)
+    return _in_full(piece)
 
 
 def _word(piece: Piece) -> Said:

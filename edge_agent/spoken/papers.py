@@ -24,6 +24,7 @@ BEFORE_NUMERAL = re.compile(
     re.IGNORECASE,
 )
 BESIDE = r"(?:\s*,\s*|\s+(?:và|đến)\s+)"
+ORDINAL = re.compile(rf"(?<![^\W_])thứ\s+(?:{NUMERAL}\s*(?:,|và|đến|[-–])\s*)*$", re.IGNORECASE)
 IN_A_LIST = re.compile(rf"{BESIDE}[IVX]{{2,}}(?![^\W_])")
 ENDS_A_LIST = re.compile(rf"(?<![^\W_])[IVX]{{2,}}{BESIDE}$")
 QUARTERS = re.compile(r"[TQP]\d{1,2}")
@@ -96,7 +97,8 @@ def _roman(piece: Piece) -> Said:
     values = [numbers.roman(numeral) for numeral in re.findall(NUMERAL, piece.token)]
     if None in values or not _is_numeral(piece):
         return None
-    words = " đến ".join(numbers.count(value) for value in values if value)
+    say = numbers.ordinal if piece.follows(ORDINAL) else numbers.count
+    words = " đến ".join(say(value) for value in values if value)
     return f"{words} năm {numbers.count(int(piece[1]))}" if piece[1] else words
 
 

@@ -18,7 +18,8 @@ from edge_agent.spoken.unread import REMEDIES, Puzzle, Unread, Why
 
 PAUSES = frozenset(".,;:!?…()“”‘’«»\"'")
 BULLET = re.compile(r"(?<![-–—+*•●▪◦✓])[-–—+*•●▪◦✓]++(?:\s+|(?=[^\W\d_]))")
-BETWEEN = re.compile(r"\s*[–—]\s*|\s+-\s+|(?<=[^\W_])-(?!\d)")
+BETWEEN = re.compile(r"(?:(?<=[^\W_])|(?!.\d))[–—]\s*|\s+-\s+|(?<=[^\W_])-(?!\d)")
+"""A dash right before a number, and apart from the word before it, may be a minus: no pause."""
 CHUNK = re.compile(r"(?:[^\s,;!?()“”«»\"]|,(?=\d))+")
 FROM = re.compile(r"\d\s?[^\W\d_]{0,3}$")
 NUMBER_OF = r"(?:\d{1,4}(?:[/+]\d{1,4}){0,2}[A-ZĐ]?|hai|ba|tư|năm|sáu|bảy)(?![^\W_])"
@@ -38,6 +39,8 @@ LISTED = re.compile(r"\s*(?:[-–+*•]\s*)?(?:\d{1,2}|[IVX]{1,4}|[a-z])")
 """1/ Thời gian: what opens a line of a list."""
 END_OF_PAPER = re.compile(r"\s?/\.(?=\s|$)")
 """The ./. that every official paper ends with."""
+ETH = "\u00d0"
+"""Iceland's letter, which fonts before Unicode have left in the place of Đ: nobody sees the difference."""
 UNREAD_MAX = 50
 # Nobody puts more right at one go; a text that is all signs must not become a list of two thousand.
 
@@ -88,6 +91,8 @@ def _composed(text: str) -> str:
 
 def _plain(char: str) -> str:
     """A digit of any script as ours; what is no sign at all as a space, and what nobody sees as nothing."""
+    if char == ETH:
+        return "Đ"
     category = unicodedata.category(char)
     if category == "Cf":
         return ""  # 12\u200b5 is seen as 125

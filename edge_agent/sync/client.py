@@ -81,7 +81,7 @@ def new_client(settings: BrokerSettings, will: bytes | None) -> Client:
     client.max_inflight_messages_set(INFLIGHT_MAX)
     client.max_queued_messages_set(OUTGOING_MAX)
     if will is not None:
-        delayed = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
+        delayed = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
         client.will_set(up_topic(settings.station, Up.STATE), will, qos=1, retain=True, properties=delayed)
     return client
 
@@ -94,7 +94,7 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
     context = client_context(settings.ca_file, settings.cert_file, settings.show)
     made = TurnTakingSocket if settings.key_in_element else GuardedSocket
     client.tls_set_context(cast(ssl.SSLContext, _Wrapping(context, made)))
-    asked = _properties(
+    asked = properties(
         PacketTypes.CONNECT,
         SessionExpiryInterval=SESSION_EXPIRY_S,
         ReceiveMaximum=RECEIVE_MAXIMUM,
@@ -132,8 +132,9 @@ def unsent(client: Client) -> int:
     return len(client._out_packet)
 
 
-def _properties(packet: int, **values: int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
+def properties(packet: int, **values: int) -> Properties:
+    """MQTT 5 properties of a packet, by the library's names."""
+    made = Properties(packet)  # type: ignore[no-untyped-call]
     for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
+        setattr(made, name, value)
+    return made

@@ -38,7 +38,9 @@ DIAL_S_MAX = 24 * 3_600
 # able to end a process that plays on from its cache. What hangs for a day all the same hangs for good.
 ESTABLISH_S = 60
 # From the handshake to the SUBACK: two round trips, and a broker to which a whole commune comes back. Not from the
-# start: name, dead addresses and handshake may take longer by themselves, and would at each attempt.
+# start: name, dead addresses and handshake may take longer by themselves, and would at each attempt. What the broker
+# has kept for us comes before its SUBACK, and anew at the next attempt: each of these messages, RECEIVE_MAXIMUM at
+# most, begins the time anew.
 LOOP_S = 1.0
 # How often deadlines are looked at; outgoing messages wake the loop at once.
 FLUSH_S = 5
@@ -90,6 +92,7 @@ class Connection:
         self._outgoing = 0
         self._unacked: set[int] = set()
         self._early: list[MessageArrived] = []
+        self._early_at = MonoMs(0)
         self._subscribe_mid: int | None = None
         self._guard = PacketGuard()
         self._answers = 0
@@ -197,7 +200,7 @@ class Connection:
     def _overdue(self, begun: MonoMs) -> str | None:
         now = self._clock().mono
         if self._up_since is None:
-            return "no session in time" if now - begun > ESTABLISH_S * SECOND_MS else None
+            return "no session in time" if now - max(begun, self._early_at) > ESTABLISH_S * SECOND_MS else None
         silent_ms = now - self.proven_at
         # The library pings when a keepalive has passed; 5/12 more is time for the answer, before the broker's 18/12.
         patience_ms = self._settings.keepalive_s * SECOND_MS * 17 // 12
@@ -266,6 +269,7 @@ class Connection:
         arrived = MessageArrived(topic, bytes(message.payload), AckToken(self._epoch, message.mid))
         if self._up_since is None:
             self._early.append(arrived)
+            self._early_at = self._clock().mono
         else:
             self._post(arrived)
 

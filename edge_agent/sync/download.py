@@ -24,8 +24,10 @@ from dataclasses import dataclass, replace
 from http.client import HTTPResponse
 from pathlib import Path
 
+from edge_agent import removing
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
+from edge_agent.durable import sync_directory
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, up_to, with_words
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
@@ -100,6 +102,8 @@ class HttpsFetcher:
     ) -> Fetched | FetchFailed:
         misses: list[_Miss] = []
         try:
+            with _disk():
+                self._root.mkdir(parents=True, exist_ok=True)
             part = _Part(self._root, key, length_bytes)
             if part.is_final():
                 return Fetched(part.final)
@@ -124,13 +128,15 @@ class HttpsFetcher:
 
     def sweep(self, keep: Container[ClipKey]) -> int:
         """See ``sync.port.Fetcher``. What the disk refuses to delete is left for the next day."""
-        gone = 0
-        with contextlib.suppress(OSError):  # a folder that cannot be read; Python 3.13 says nothing of it
-            for path in self._root.glob("*"):
-                if path.name.removesuffix(PART) not in keep:
-                    with contextlib.suppress(OSError):
-                        path.unlink()
-                        gone += 1
+        found: list[Path] = []
+        refusals: list[OSError] = []
+        try:
+            found += self._root.glob("*")
+        except OSError as error:  # of a folder that cannot be read; Python 3.13 says nothing of it
+            refusals.append(error)
+        unneeded = [path for path in found if path.name.removesuffix(PART) not in keep]
+        gone = sum(removing.went(path.unlink, refusals) for path in unneeded)
+        removing.tell(log, "originals not removed", refusals)
         return gone
 
     def _missing_bytes(self, part: _Part) -> int:
@@ -247,8 +253,6 @@ class _Part:
         self.length = length
         self.key = key
         self._path = root / f"{key}{PART}"
-        with _disk():
-            root.mkdir(parents=True, exist_ok=True)
         self._known = self.size()
 
     def size(self) -> int:
@@ -310,11 +314,7 @@ class _Part:
             with self._path.open("rb") as file:
                 os.fsync(file.fileno())
             self._path.rename(self.final)
-            directory = os.open(self.final.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            sync_directory(self.final.parent)
             return True
 
     def _right(self, path: Path) -> bool:

@@ -230,6 +230,7 @@ def _play(play: PlayStatus) -> dict[str, object]:
         "phase": play.phase.value,
         "planned": play.planned,
         "zones": list(play.zones),
+        **({"rehearsal": True} if play.rehearsal else {}),
     }
 
 

@@ -76,7 +76,10 @@ class ZoneStatus:
 
 @dataclass(frozen=True, slots=True)
 class PlayStatus:
-    """An occurrence that sounds, or one that will (requirement B15); ``reason``: why it waits or will not sound."""
+    """An occurrence that sounds, or one that will (requirement B15); ``reason``: why it waits or will not sound.
+
+    ``rehearsal``: of the class emergency, and none.
+    """
 
     job_id: JobId
     title: str
@@ -85,6 +88,7 @@ class PlayStatus:
     planned: UtcMs
     zones: tuple[ZoneId, ...]
     reason: Reason | None = None
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class RightOfWay:
         self._spread_s = spread_s
         self._changed = threading.Condition()
         self._urgent = 0
+        self._begun = 0
         self._routine: list[Passage] = []
 
     @contextmanager
@@ -41,6 +42,7 @@ class RightOfWay:
         """A download that a warning needs is under way until the block ends; in it nobody else writes ``key``."""
         with self._changed:
             self._urgent += 1
+            self._begun += 1
             self._changed.notify_all()
             for passage in self._routine:
                 passage.stand_back()
@@ -62,9 +64,14 @@ class RightOfWay:
         pause_s = self._others_s + random.uniform(0, self._spread_s) if hung_up else 0
         with self._changed:
             self._changed.wait_for(lambda: not self._urgent)
-            while self._changed.wait_for(lambda: self._urgent, pause_s):
+            while self._another_begins(pause_s):
                 self._changed.wait_for(lambda: not self._urgent)
         return time.monotonic() - begun
+
+    def _another_begins(self, within_s: float) -> bool:
+        """Counted: one may be over again before this thread has had its turn."""
+        before = self._begun
+        return self._changed.wait_for(lambda: self._begun != before, within_s)
 
     @contextmanager
     def used(self, passage: Passage) -> Iterator[None]:

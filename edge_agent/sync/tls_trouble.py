@@ -74,8 +74,10 @@ WORDS = {
     Kind.OTHER_AUTHORITY: Words(
         "chứng thư của máy chủ do nơi khác cấp ({})",
         "the server's certificate is of another authority ({})",
-        "đây không phải máy chủ của hệ thống, hoặc sai [broker] ca_file; đăng ký lại bằng mã mới",
-        "this is not the system's broker, or [broker] ca_file is wrong; enrol with a new code",
+        "xem SIM, cổng đăng nhập của mạng trước: hết tiền thì nhà mạng trả lời thay máy chủ. Không phải vậy thì đây "
+        "không phải máy chủ của hệ thống, hoặc sai [broker] ca_file; đăng ký lại bằng mã mới",
+        "look at the SIM and at a sign-in page first: without credit the network answers in the server's place. "
+        "Otherwise this is not the system's broker, or [broker] ca_file is wrong; enrol with a new code",
     ),
     Kind.OTHER_NAME: Words(
         "chứng thư của máy chủ không ghi tên {}",

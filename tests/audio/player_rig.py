@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
+from edge_agent.audio.alsa import AlsaCard, AlsaPlayer
 from edge_agent.audio.card import Card, CardConfig, Wiring
 from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.live_ring import LiveRing
@@ -26,6 +26,7 @@ from edge_agent.audio.live_shared import LiveReaders, LiveShared
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayReport, Reports
+from edge_agent.boot_time import boot_ns
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Part, Sound, ZoneFeed

@@ -70,6 +70,15 @@ def test_every_format_that_is_let_in_comes_out_whole(
     assert peak_dbfs(middle) == pytest.approx(-18, abs=1.5)
 
 
+def test_an_older_kind_that_does_not_say_what_it_is_is_read_too(store: PcmStore, tmp_path: Path) -> None:
+    """QuickTime's own, of before MP4: at the desk, where a file has a name, it is measured."""
+    path = sine(tmp_path / "a.mov", 30, "-c:a", "aac")
+    path.write_bytes(path.read_bytes().replace(b"ftyp", b"free", 1))
+    pcm = decode(store, path, 31_000)
+    assert isinstance(pcm, bytes), pcm
+    assert len(pcm) / 2 / RATE == pytest.approx(30, abs=0.15)
+
+
 def test_an_mp4_with_its_index_behind_many_megabytes_is_read(store: PcmStore, tmp_path: Path) -> None:
     minute, path = sine(tmp_path / "minute.aac", 60, "-c:a", "aac", "-b:a", "64k"), tmp_path / "long.m4a"
     ffmpeg("-stream_loop", "10", "-i", minute, "-c", "copy", "-t", "600", path)

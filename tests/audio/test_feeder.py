@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import CardConfig, Wiring
 from edge_agent.audio.feeder import LINGER_NS, WEDGED_NS
 from edge_agent.audio.mixer import Outlet
@@ -22,6 +23,7 @@ from tests.audio.player_rig import (
     RAMP,
     RATE,
     RIGHT,
+    WIRING,
     VirtualRig,
     begin,
     ends,
@@ -38,7 +40,7 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
-from tests.fakes.card import VirtualPlayer
+from tests.fakes.card import VirtualCard, VirtualPlayer
 
 MS_NS = 1_000_000
 
@@ -121,6 +123,44 @@ def test_a_card_that_takes_small_bites_plays_the_same(rig: VirtualRig) -> None:
     begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT))
     assert until_ended(rig, "p").underruns == 0
     assert rig.heard().find(0, sound[RAMP:-RAMP]) is not None
+
+
+@pytest.mark.parametrize(("period_ms", "buffer_ms"), [(21, 85), (100, 200), (100, 250)])
+def test_a_card_that_holds_less_than_was_asked_for_does_not_run_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, period_ms: int, buffer_ms: int
+) -> None:
+    """A mixer of ALSA's own (dmix), as "default" of a USB card is, has its own period and depth, whatever is wanted."""
+    monkeypatch.setattr(VirtualCard, "period_frames", RATE * period_ms // 1_000)
+    monkeypatch.setattr(VirtualCard, "buffer_frames", RATE * buffer_ms // 1_000)
+    rig = VirtualRig(tmp_path)
+    rig.player = VirtualPlayer(CardConfig("station"), WIRING, rig.store)
+
+    def wake_late(card: VirtualCard) -> None:
+        wait = card.wait
+
+        def waits(seconds: float, bell: Bell) -> None:
+            wait(seconds, bell)
+            be_late(rig, 2)
+
+        monkeypatch.setattr(card, "wait", waits)
+
+    rig.player.prepare_card = wake_late
+    sound = noise(2, 6)
+    begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT))
+    assert until_ended(rig, "p").underruns == 0
+    assert rig.heard().find(0, sound[RAMP:-RAMP]) is not None
+
+
+def test_a_card_with_shorter_periods_than_were_asked_for_is_not_looked_at_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes us for each of its own: who waits for more then keeps a core busy for as long as anything sounds."""
+    monkeypatch.setattr(VirtualCard, "period_frames", 1_024)
+    rig = VirtualRig(tmp_path)
+    rig.player = VirtualPlayer(CardConfig("station"), WIRING, rig.store)
+    begin(rig, "p", (stage(rig, "a", noise(2, 6)),), feeds(LEFT))
+    until_ended(rig, "p")
+    assert rig.player.card.waits <= 2 * rig.player.card.writes
 
 
 def test_a_card_that_hangs_ends_every_play_before_the_relay_lease_does(rig: VirtualRig) -> None:

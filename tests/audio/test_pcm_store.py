@@ -17,16 +17,18 @@ from typing import BinaryIO, cast
 import pytest
 
 from edge_agent import plain_file
-from edge_agent.audio.clip import BLOCKS_FILE_BYTES_MAX, CLIP_BYTES_MAX, LINE_BYTES
-from edge_agent.audio.confined import available
-from edge_agent.audio.pcm_store import (
+from edge_agent.audio.clip import (
     BLOCK_BYTES,
+    BLOCKS_FILE_BYTES_MAX,
+    CLIP_BYTES_MAX,
     FRAME_BYTES,
+    LINE_BYTES,
     ClipAltered,
     ClipMissing,
-    PcmStore,
     duration_ms,
 )
+from edge_agent.audio.confined import available
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.core.units import ClipKey
 from tests.host.parts import ABSENT
 from tests.in_the_way import IN_THE_WAY, Lay
@@ -457,7 +459,7 @@ def test_a_disk_that_lets_nothing_go_hides_no_trouble_and_keeps_no_descriptor(st
 
     with pytest.raises(OSError, match="Read-only"):
         cut_short()
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before
     assert [*tmp_path.rglob("*.part")], "it was really kept"
 
 

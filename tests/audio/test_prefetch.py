@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.pcm_store import BLOCK_BYTES, Clip, ClipAltered, ClipMissing, PcmStore
+from edge_agent.audio.clip import BLOCK_BYTES, Clip, ClipAltered, ClipMissing
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.prefetch import AHEAD_MS, BLOCK_FRAMES, Prefetch, Reader
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import ATTENTION, OPENING, OPENING_MS, SIGNAL_MS, Part, Pause, Sound

@@ -179,17 +179,6 @@ def shape(semitones: list[float], loud: list[float]) -> tuple[str, str]:
     return LEAPS if leaps else GLIDES, DIES_AWAY if max(loud) - min(loud) > 3 else KEEPS_ITS_LEVEL
 
 
-def test_a_test_tone_has_its_pitch_length_and_level() -> None:
-    pcm = signals.tone(RATE, 1_000, 2_000)
-    assert len(pcm) == 2 * RATE * FRAME_BYTES
-    assert heard_hz(piece(pcm, RATE, 100, 1_900), RATE) == pytest.approx(1_000, abs=1)
-    assert peak_dbfs(pcm) == pytest.approx(signals.TEST_DBFS, abs=0.2)
-
-
-def test_a_test_tone_is_never_longer_than_ten_seconds() -> None:
-    assert len(signals.tone(22_050, 500, 3_600_000)) == 10 * 22_050 * FRAME_BYTES
-
-
 def test_pydub_is_not_in_memory_until_something_is_rendered() -> None:
     code = "import sys; import edge_agent.audio.staging; sys.exit('pydub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import sys
 import wave
+from pathlib import Path
 
 import pytest
 
+import edge_agent
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, in_words, speakable
 from edge_agent.core.reasons import Reason
@@ -170,3 +175,19 @@ def test_a_full_stop_is_no_word(text: str, same: str) -> None:
 def test_a_text_in_another_language_is_spoken_as_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
     assert spoken("en", "Meet at 7 UBND") != spoken("en", "Meet at bảy Ủy ban nhân dân")
     assert caplog.messages == []
+
+
+def test_words_that_an_update_puts_right_are_no_longer_heard_as_they_were(tmp_path: Path) -> None:
+    """Stations are updated from the sources, between two releases too: a daily bulletin would keep its old words."""
+    installed = tmp_path / "edge_agent"
+    shutil.copytree(Path(edge_agent.__file__).parent, installed, ignore=shutil.ignore_patterns("__pycache__"))
+    before = stamp_of_installed(tmp_path)
+    assert stamp_of_installed(tmp_path) == before
+    with open(installed / "spoken" / "words_vi.toml", "a", encoding="utf-8") as words:
+        words.write("\n# put right\n")
+    assert stamp_of_installed(tmp_path) != before
+
+
+def stamp_of_installed(where: Path) -> bytes:
+    told = "import edge_agent.audio.speech as speech; print(speech.EspeakVoice(None).stamp)"
+    return subprocess.run([sys.executable, "-c", told], cwd=where, check=True, capture_output=True).stdout

@@ -13,9 +13,10 @@ from typing import BinaryIO
 import pytest
 
 from edge_agent.audio import signals
+from edge_agent.audio.clip import BLOCK_BYTES
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import FfmpegDecoder, Sink
-from edge_agent.audio.pcm_store import BLOCK_BYTES, PcmStore
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager

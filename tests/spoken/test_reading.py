@@ -33,6 +33,7 @@ def test_what_was_read_once_comes_out_unchanged(text: str) -> None:
         ("Cấm đường: 7h30, 9h; 11h?", "Cấm đường: bảy giờ ba mươi, chín giờ; mười một giờ?"),
         ("Gọi 024 0000 1234.", "Gọi không hai bốn, không không không không, một hai ba bốn."),
         ("0900000123", "không chín không không, không không không, một hai ba"),
+        ("\u00d0ông Thành, \u00d0BQH", "Đông Thành, đại biểu Quốc hội"),
         ("Họp tổ – bàn việc chung", "Họp tổ, bàn việc chung"),
         ("Họp tổ - bàn việc chung", "Họp tổ, bàn việc chung"),
         ("Nghỉ (trừ Chủ nhật).", "Nghỉ (trừ Chủ nhật)."),

@@ -271,6 +271,16 @@ def test_a_text_in_another_language_is_not_touched(ward: Path, capsys: pytest.Ca
     assert "đọc là" not in capsys.readouterr().out
 
 
+def test_an_officer_is_told_of_a_language_that_no_voice_speaks(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """ "vn" is a country: without stems every station would be silent. Another language may be meant, with them."""
+    assert sign(ward, HEAD + item("Lũ về.", 'language = "vi-VN"\n') + item("Flood.", 'language = "en"\n')) == 0
+    assert "no voice" not in capsys.readouterr().out
+    (ward.parent / "lenh.json").unlink()
+    assert sign(ward, HEAD + item("Lũ về.", 'language = "vn"\n')) == 0
+    shown = capsys.readouterr().out
+    assert "bản tin 1: không có giọng đọc tiếng “vn”, chỉ trạm có thu sẵn mọi câu mới phát được / no voice" in shown
+
+
 def test_every_entry_of_a_timetable_is_read(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = (
         '[[entries]]\nclass = "normal"\nvolume = 70\n'

@@ -22,7 +22,7 @@ from edge_agent.sync.client import INFLIGHT_MAX, OUTGOING_MAX, SESSION_EXPIRY_S,
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.mqtt import MqttSession
-from tests.host.hostile_broker import CONNACK, Wire, hostile_broker, packet, publish
+from tests.host.hostile_broker import CONNACK, Wire, count_filters, hostile_broker, packet, publish
 from tests.sync.rigs import STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
 from tests.sync.test_hostile_broker import JOB, PINGREQ, PINGRESP, PUBACK, PUBLISH, QUIET, Clock, Street
 
@@ -35,6 +35,16 @@ ALERT = b"\x15\x03\x03\0\2\2"
 @pytest.fixture
 def street(tmp_path: Path) -> Street:
     return Street(tmp_path, create_authority(tmp_path / "ca", "test"))
+
+
+class Late(Clock):
+    """The host's clock, put forward as if so much time had passed."""
+
+    late_ms = 0
+
+    def __call__(self) -> Now:
+        now = super().__call__()
+        return replace(now, mono=MonoMs(now.mono + self.late_ms))
 
 
 # What is asked for
@@ -122,6 +132,32 @@ def test_a_broker_that_shakes_hands_and_makes_no_session_is_left(
     with street.facing(script, keepalive_s=1 if script is grants_nothing else 60) as (session, inbox):
         assert inbox.next(Disconnected).detail == "no session in time"
         assert not session.publish(STATE, b"to nobody", qos=1)
+
+
+def test_what_a_broker_has_kept_for_a_station_comes_over_a_slow_line_before_its_session_stands(street: Street) -> None:
+    """Ten messages at most: Mosquitto sends its SUBACK behind them, and 30 kB take 12 s at 20 kbit/s.
+
+    None of them is acknowledged before, so all of them came anew at the next attempt, and for ever.
+    """
+    clock = Late()
+
+    def script(wire: Wire) -> None:
+        wire.read_type(CONNECT)
+        wire.write(CONNACK)
+        subscribe = wire.read_type(SUBSCRIBE)
+        for mid in range(1, 4):
+            wire.write(publish(JOB, b"order", mid))
+            for _ in range(2):  # it has come by then
+                wire.read_type(PINGREQ)
+                wire.write(PINGRESP)
+            clock.late_ms += connection.ESTABLISH_S * 800
+        wire.write(packet(0x90, subscribe[:2] + b"\0" + bytes([1] * count_filters(subscribe))))
+        wire.until_hung_up()
+
+    with street.facing(script, clock, keepalive_s=1) as (_, inbox):
+        assert inbox.next(Connected).epoch == 1
+        for _ in range(3):
+            assert inbox.next(MessageArrived).token.epoch == 1
 
 
 def test_whoever_took_all_of_their_time_to_find_and_greet_a_broker_has_time_left_for_a_session(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import socket
+import struct
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +20,23 @@ import pytest
 
 from edge_agent.clock import system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.units import DAY_MS, ClipKey, MonoMs, UtcMs
+from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN
+from edge_agent.core.talk import HELLO_AGAIN_MS
+from edge_agent.core.units import DAY_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, dial, up_to, up_to_a_body
+from edge_agent.sync.client import CONNECT_TIMEOUT_S
+from edge_agent.sync.dial import (
+    UNREAD_BYTES_MAX,
+    WORDS_BYTES_MAX,
+    Meter,
+    Tally,
+    both,
+    dial,
+    up_to,
+    up_to_a_body,
+    with_words,
+)
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust, get, listen
@@ -33,7 +49,7 @@ from tests.host.content import HELD_BYTES, Content, Manners, running_content
 from tests.host.tls_records import Records
 from tests.sync.rigs import host_clock
 from tests.sync.test_hostile_server import AUDIO, KEY, Cache
-from tests.sync.test_live_stream import SHORT, SOUND, relaying
+from tests.sync.test_live_stream import PATIENT, SOUND, relaying
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 REST = b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\nContent-Range: bytes %d-%d/%d\r\n\r\n"
@@ -53,6 +69,8 @@ COUNTED_LATE_BYTES = 16 * 1_024 + 2 * UNREAD_BYTES_MAX
 # Of a connection that is too much: the piece that was, and what the kernel holds behind it.
 RECORDS: list[Callable[[Records], bytes]] = [Records.tickets, Records.key_updates]
 SLOW = Patience(stall_s=20, slack_s=20)
+TWO_AT_ONCE = 2
+# Routine downloads: what is due sooner is fetched beside what is due later.
 PATIENCE_S = 60
 
 
@@ -72,6 +90,11 @@ def paid(content: Content) -> int:
     return content.sent - len(content.asked) * ON_THE_WAY_BYTES
 
 
+def may_cost(bytes_max: int, answers: int = 1) -> int:
+    """With the words that may come before so many bytes, and beside them."""
+    return answers * (WORDS_BYTES_MAX + with_words(bytes_max))
+
+
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_file_costs_hardly_more_than_was_signed_whatever_is_said_beside_it(
     content: Content, tmp_path: Path, name: str
@@ -79,7 +102,7 @@ def test_a_file_costs_hardly_more_than_was_signed_whatever_is_said_beside_it(
     got = Cache(tmp_path, content).fetch(flooding(content, name), patience=SLOW)
     assert isinstance(got, FetchFailed)
     assert content.sent > 0
-    assert paid(content) <= len(content.asked) * len(AUDIO) * 9 / 8
+    assert paid(content) <= may_cost(len(AUDIO), len(content.asked))
 
 
 @pytest.mark.parametrize("addresses", [1, 4])
@@ -124,7 +147,7 @@ def test_a_paper_costs_hardly_more_than_it_may_be_long(content: Content, name: s
     assert isinstance(home.get(["/head/area/vn"], 2_048)[0], NotRead)
     assert isinstance(home.post("/hello/dt-01", b"hello", 2_048), NotRead)
     assert len(content.asked) == 2
-    assert paid(content) <= 2 * 2_048 * 9 / 8
+    assert paid(content) <= may_cost(2_048, 2)
 
 
 @pytest.mark.parametrize("name", FLOODS)
@@ -132,7 +155,7 @@ def test_an_identity_costs_hardly_more_than_it_may_be_long(content: Content, nam
     server = asking.Server(flooding(content, name))
     with pytest.raises(asking.NoIdentity):
         asking.renew(server, "test", "dt-01", new_signer(), b"csr")
-    assert paid(content) <= ANSWER_BYTES_MAX * 9 / 8
+    assert paid(content) <= may_cost(ANSWER_BYTES_MAX)
 
 
 @pytest.mark.parametrize("name", FLOODS)
@@ -141,7 +164,7 @@ def test_a_live_source_costs_no_more_than_it_may_whatever_it_calls_its_bytes(con
     with relaying(content, flooding(content, name)) as relay:
         relay.until_asked(4)
     took = time.monotonic() - began
-    assert paid(content) <= SHORT.burst_bytes + RATE_BYTES_S_MAX * took
+    assert paid(content) <= PATIENT.burst_bytes + RATE_BYTES_S_MAX * took
 
 
 def test_what_tls_takes_in_for_itself_is_paid_for_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -180,7 +203,7 @@ def test_a_file_and_a_paper_in_place_of_which_records_come_without_end_are_left_
         asking.renew(asking.Server(url), "test", "dt-01", new_signer(), b"csr")
     assert len(endless.asked) == 3
     assert endless.sent > 0
-    assert paid(endless) <= 0
+    assert paid(endless) <= 3 * WORDS_BYTES_MAX
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -198,7 +221,7 @@ def test_a_live_source_that_sends_records_without_end_costs_no_more_than_it_may(
         relay.until_asked(4)
     took = time.monotonic() - began
     assert bool(relay.takers) == sounds
-    assert paid(endless) <= SHORT.burst_bytes + RATE_BYTES_S_MAX * took
+    assert paid(endless) <= PATIENT.burst_bytes + RATE_BYTES_S_MAX * took
 
 
 def test_records_that_never_cease_let_nobody_wait_beyond_the_deadline(endless: Content) -> None:
@@ -233,7 +256,7 @@ def test_what_has_come_and_was_not_read_is_paid_for_once_however_often_it_is_set
 
 
 def test_what_an_answer_brought_and_nobody_read_is_paid_for_when_it_is_left(content: Content) -> None:
-    paid_for, size = Tally(), 50_000
+    paid_for, size = Tally(), 30_000
     url = content.put("a", bytes(size))
     with get(url, 0, size, trust_of(content), 20, time.monotonic() + 60, paid_for):
         settled(lambda: content.sent)
@@ -241,7 +264,7 @@ def test_what_an_answer_brought_and_nobody_read_is_paid_for_when_it_is_left(cont
 
 
 def test_what_came_with_an_answer_that_is_none_is_paid_for_too(content: Content) -> None:
-    paid_for, size = Tally(), 50_000
+    paid_for, size = Tally(), 30_000
     content.manners, content.raw = Manners.RAW, [b"nonsense\n" + bytes(size)]
 
     def meter(count: int) -> str:
@@ -261,7 +284,7 @@ def test_what_came_with_an_answer_that_is_none_is_paid_for_too(content: Content)
 def test_what_came_behind_a_paper_is_paid_for_whether_it_is_too_long_or_read(
     content: Content, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
-    size, count = 50_000, Tally.__call__
+    size, count = 30_000, Tally.__call__
     content.manners, content.raw = Manners.RAW, [head + bytes(size)]
 
     def slow(tally: Tally, came: int) -> str:
@@ -304,15 +327,27 @@ def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Conten
     assert unread <= ON_THE_WAY_BYTES
 
 
+def test_downloads_have_no_more_on_their_way_than_a_slow_line_carries_while_a_hello_waits(content: Content) -> None:
+    """What the broker says comes behind that: a stop, a handshake, a welcome, which counts for the last hello alone."""
+    flooding(content, "lines behind the body")
+    context = client_context(content.authority.path)
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        on_its_way = settled(lambda: struct.unpack("=i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))[0])
+    slowest_s = TWO_AT_ONCE * on_its_way / FETCH_BYTES_S_MIN
+    assert 0 < slowest_s * SECOND_MS <= min(CONNECT_TIMEOUT_S * SECOND_MS, HELLO_AGAIN_MS)
+
+
 def all_has_come(content: Content) -> None:
     """Before the first of its answer is read; of the handshake before that it has asked nobody."""
     assert not content.asked or content.said.wait(PATIENCE_S)
 
 
 def settled(counted: Callable[[], int]) -> int:
-    """What it has come to, once it stays there."""
-    before, now = -1, counted()
-    while now != before:
+    """What it has come to, once it has begun and stays there."""
+    before, now, until = -1, counted(), time.monotonic() + PATIENCE_S
+    while now != before or now == 0:
+        assert time.monotonic() < until, "it never begins, or never ends"
         time.sleep(0.25)
         before, now = now, counted()
     return now
@@ -347,15 +382,20 @@ def test_nor_does_it_go_on_for_ever_where_no_meter_counts_it(tmp_path: Path) -> 
 
 
 @contextmanager
-def garbler() -> Iterator[tuple[str, int]]:
-    """Whoever stands on the way, without any certificate: its URL, and how much it answers to each hello."""
-    garbage = (b"\x16\x03\x03\x40\0\2\0\x3f\xfc" + bytes(0x3FFC)) * 3
+def garbler(said: threading.Event | None = None) -> Iterator[tuple[str, int]]:
+    """Whoever stands on the way, without any certificate: its URL, and how much it answers to each hello.
+
+    ``said``: it has.
+    """
+    garbage = (b"\x16\x03\x03\x40\0\2\0\x3f\xfc" + bytes(0x3FFC)) * 2
     ended = threading.Event()
 
     def answer(hello: socket.socket) -> None:
         with hello, suppress(OSError):
             hello.recv(4_096)
             hello.sendall(garbage)
+            if said is not None:
+                said.set()
             ended.wait(SLOW.stall_s)
 
     def serve() -> None:
@@ -382,13 +422,13 @@ def test_a_handshake_that_fails_is_paid_for_too(content: Content, tmp_path: Path
 
 
 def test_what_came_behind_a_handshake_that_failed_is_paid_for_to_the_last_byte(content: Content) -> None:
-    paid_for = Tally()
+    paid_for, said = Tally(), threading.Event()
 
     def meter(count: int) -> str:
-        time.sleep(0.3)  # so that all has come before the first of it is refused
+        assert said.wait(PATIENCE_S)  # so that all has come before the first of it is refused
         return paid_for(count)
 
-    with garbler() as (url, answered):
+    with garbler(said) as (url, answered):
         with (
             pytest.raises(OSError, match="SSL"),
             get(f"{url}/a", 0, 1, trust_of(content), 20, time.monotonic() + 60, meter),

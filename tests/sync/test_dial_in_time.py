@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ PHONE_BOOK = 30
 # Addresses of one name, as a DNS answer over TCP may hold.
 TRIES = 30
 # Of two addresses one is never the first of so many tries: once in 10^9 runs.
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -36,14 +38,18 @@ def content(tmp_path: Path) -> Iterator[Content]:
 
 
 class Dialled:
-    """Stands in for the resolver: every name has the addresses it is given. ``given_s``: how long each was asked."""
+    """Stands in for the resolver: every name has the addresses it is given. ``given_s``: how long each was asked.
+
+    By this thread: others of the process (a library's, that makes itself a pair of sockets) connect as they like.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         self.given_s: list[float] = []
-        connect = socket.socket.connect
+        connect, ours = socket.socket.connect, threading.get_ident()
 
         def connecting(sock: socket.socket, address: Any) -> None:
-            self.given_s.append(sock.gettimeout() or 0)
+            if threading.get_ident() == ours:
+                self.given_s.append(sock.gettimeout() or 0)
             connect(sock, address)
 
         monkeypatch.setattr(resolving, "known", lambda host: list(addresses))
@@ -147,3 +153,16 @@ def test_a_silence_is_sat_out_no_longer_than_to_the_deadline(content: Content, m
         with pytest.raises(TimeoutError):
             sock.recv(10)
     assert 0 < max(sat_s) <= 0.3
+
+
+@pytest.mark.parametrize(("address", "heads"), [("127.0.0.1", 40), ("::1", 60)])
+def test_no_packet_either_way_is_larger_than_every_way_carries(address: str, heads: int) -> None:
+    """A larger one is lost in a SIM's tunnel without a word: names and connections, and never a handshake."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        socket.create_server((address, 0), family=family) as server,
+        connected(address, server.getsockname()[1], PATIENCE_S, time.monotonic() + PATIENCE_S) as ours,
+        server.accept()[0] as theirs,
+    ):
+        for end in (ours, theirs):
+            assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) + heads <= 1_280

@@ -132,6 +132,7 @@ def test_what_lies_there_whole_is_found_and_nobody_is_asked(rig: Rig) -> None:
     url = rig.serve("a", AUDIO)
     assert rig.fetcher.lying(KEY, len(AUDIO)) is None
     assert rig.requests() == 0
+    assert not rig.root.exists(), "who only asks makes no folder: what the disk refuses there, nobody would hear of"
     rig.fetcher.fetch(KEY, len(AUDIO), (url,))
     assert rig.fetcher.lying(KEY, len(AUDIO)) == rig.root / KEY
     (rig.root / KEY).write_bytes(ALTERED)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,30 +142,58 @@ def test_the_way_is_free_again_only_when_the_last_warning_has_what_it_needs() ->
     assert waited.wait(PATIENCE_S)
 
 
+class Meanwhile(threading.Condition):
+    """While whoever was hung up on waits for ``pauses`` of so many seconds, ``comes`` happens: one in each of them."""
+
+    def __init__(self, *comes: Callable[[], object]) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self._comes = [*comes]
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        if timeout is None:
+            return super().wait_for(predicate)
+        self.pauses.append(timeout)
+        if self._comes:
+            self._comes.pop(0)()
+        return predicate()
+
+
 def test_whoever_was_hung_up_on_leaves_the_server_to_those_who_have_not_yet_got_the_warning() -> None:
-    way = RightOfWay(others_s=2, spread_s=0)
-    assert way.wait_s(hung_up=True) >= 2
+    way = RightOfWay(others_s=0.5, spread_s=0)
+    assert way.wait_s(hung_up=True) >= 0.5
     with way.taken():
         thread = threading.Thread(target=lambda: way.wait_s(hung_up=True), daemon=True)
         thread.start()
+        thread.join(0.1)
         assert thread.is_alive()
-    with way.taken():
-        thread.join(2.5)
-        assert thread.is_alive(), "another warning began meanwhile"
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 
 def test_a_warning_that_came_and_went_meanwhile_is_left_to_the_others_as_long_as_the_first() -> None:
-    way, ended = RightOfWay(others_s=1, spread_s=0), list[float]()
-    thread = threading.Thread(target=lambda: (way.wait_s(hung_up=True), ended.append(time.monotonic())), daemon=True)
+    """Also one that was over before who waits had his turn: of a sound that lies here nothing is fetched."""
+    way = RightOfWay(others_s=1_000, spread_s=0)
+
+    def warned() -> None:
+        with way.taken():
+            pass
+
+    way._changed = meanwhile = Meanwhile(warned, warned)
+    way.wait_s(hung_up=True)
+    assert meanwhile.pauses == [1_000, 1_000, 1_000]
+
+
+def test_a_warning_that_begins_meanwhile_is_waited_for_however_long_it_takes() -> None:
+    way, begun, ended = RightOfWay(others_s=1_000, spread_s=0), threading.Event(), threading.Event()
+    another = way.taken()
+    way._changed = Meanwhile(lambda: (another.__enter__(), begun.set()))
+    thread = threading.Thread(target=lambda: (way.wait_s(hung_up=True), ended.set()), daemon=True)
     thread.start()
-    time.sleep(0.5)
-    with way.taken():
-        time.sleep(0.2)
-    over = time.monotonic()
-    thread.join(PATIENCE_S)
-    assert ended[0] - over >= 0.99
+    assert begun.wait(PATIENCE_S)
+    assert not ended.wait(0.1)
+    another.__exit__(None, None, None)
+    assert ended.wait(PATIENCE_S)
 
 
 def test_whoever_was_not_hung_up_on_leaves_the_server_to_nobody() -> None:

@@ -143,6 +143,25 @@ def test_a_file_in_place_of_the_folder_is_no_full_disk(tmp_path: Path) -> None:
     assert (failed.reason, failed.again) == (Reason.AUDIO_UNREADABLE, True)
 
 
+def test_what_is_not_deleted_is_told_in_one_line_and_the_others_go(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    unlink = Path.unlink
+    for name in ("aa", "bb", "cc"):
+        card.lay(name)
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name != "bb":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert card.fetcher.sweep(frozenset()) == 1
+    assert sorted(path.name for path in card.root.iterdir()) == ["aa", "cc"]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("originals not removed count=2 first=[Errno 5]")
+
+
 def test_a_folder_of_originals_that_is_not_read_ends_no_sweep(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Python 3.11 has it; a later one passes over such a folder by itself."""
 
