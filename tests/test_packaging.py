@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import edge_agent
+from edge_agent.software import version
 from edge_agent.trust.keys import new_signer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,8 +51,10 @@ def tasks(commands: Path) -> dict[str, str]:
 
 
 @pytest.mark.host
-def test_the_agent_command_knows_its_version(commands: Path) -> None:
-    assert edge_agent.__version__ in run(commands / "edge-agent", "--version")
+@pytest.mark.parametrize("command", ["edge-agent", "edge-agent-headend"])
+def test_the_agent_command_knows_its_version(commands: Path, command: str) -> None:
+    """By the same mark as in the sources that it was installed from."""
+    assert run(commands / command, "--version") == f"{command} {version()}\n"
 
 
 @pytest.mark.host

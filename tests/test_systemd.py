@@ -48,6 +48,8 @@ REALTIME = SYSTEMD / "drop-ins/edge-agent-io-realtime.conf"
 # For the device process, where nothing may hold up its sound.
 DECODE_SOCKET = "edge-agent-decode.socket"
 DECODE_WORKER = "edge-agent-decode@.service"
+KEYS, KEYS_SOCKET = "edge-agent-keys@.service", "edge-agent-keys.socket"
+ALL = [*UNITS, CLOCK, CLOCK_TIMER, DECODE_SOCKET, DECODE_WORKER, KEYS, KEYS_SOCKET]
 CLIP_S_MAX = 2 * 3_600
 # The longest clip that a job may sign for.
 PROGRAM = "/opt/edge-agent/bin/edge-agent"
@@ -88,11 +90,11 @@ def run(*command: str) -> str:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("unit", [*UNITS, CLOCK, CLOCK_TIMER, DECODE_SOCKET, DECODE_WORKER])
+@pytest.mark.parametrize("unit", ALL)
 def test_the_service_manager_finds_no_fault_in_a_unit(unit: str, tmp_path: Path) -> None:
     analyze = tool("systemd-analyze")
     true = shutil.which("true") or "/bin/true"
-    for name in (*UNITS, CLOCK, CLOCK_TIMER, DECODE_SOCKET, DECODE_WORKER):  # each names another
+    for name in ALL:  # each names another
         text = (SYSTEMD / name).read_text().replace(PROGRAM, true).replace("/opt/edge-agent/bin/python", true)
         (tmp_path / name).write_text(text)
     given = tmp_path / unit.replace("@.", "@one.")
@@ -119,16 +121,17 @@ SCORES = [
     pytest.param(DEVICE, "", 0.4, id="device process"),
     pytest.param(CLOCK, "", 0.6, id="clock"),
     pytest.param(DECODE_WORKER, "", 1.1, id="decoder"),
+    pytest.param(KEYS, "", 0.2, id="opener of keys"),
 ]
-DEVICE_BEFORE_257 = 0.6
-"""An older systemd does not know PrivateUsers=identity, and goes without."""
+DEVICE_BEFORE_257, CLOCK_BEFORE_257 = 0.6, 0.7
+"""An older systemd does not know PrivateUsers=identity and PrivateTmp=disconnected, and goes without."""
 
 
 @pytest.mark.host
 @pytest.mark.parametrize(("unit", "drop_in", "most"), SCORES)
 def test_a_unit_is_exposed_no_more_than_was_promised(unit: str, drop_in: str, most: float, tmp_path: Path) -> None:
-    if unit == DEVICE and int(run(tool("systemd-analyze"), "--version").split()[1]) < 257:
-        most = DEVICE_BEFORE_257
+    if int(run(tool("systemd-analyze"), "--version").split()[1]) < 257:
+        most = {DEVICE: DEVICE_BEFORE_257, CLOCK: CLOCK_BEFORE_257}.get(unit, most)
     assert exposure(unit, tmp_path, drop_in) <= most
 
 
@@ -152,8 +155,8 @@ def test_a_unit_leaves_open_what_it_needs_and_no_wall_that_a_rounded_score_would
     command = [tool("systemd-analyze"), "security", "--offline=true", "--no-pager", "--json=short", str(SYSTEMD / unit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     found = {one["json_field"] for one in json.loads(done.stdout) if float(one["exposure"] or 0) > 0}
-    if unit == DEVICE and systemd < 257:
-        found -= {"PrivateUsers"}
+    if systemd < 257:
+        found -= {DEVICE: {"PrivateUsers"}, CLOCK: {"PrivateTmp"}}.get(unit, set())
     assert found - LEFT_OPEN[unit] == set()
 
 
@@ -170,12 +173,13 @@ def test_a_device_process_without_one_directive_is_exposed_more(without: str, tm
 
 
 @pytest.mark.host
-def test_a_device_process_on_debian_12_keeps_the_promise(tmp_path: Path) -> None:
+def test_a_device_process_and_a_clock_on_debian_12_keep_the_promise(tmp_path: Path) -> None:
     assert exposure(DEVICE, tmp_path, without="PrivateUsers=") <= DEVICE_BEFORE_257
+    assert exposure(CLOCK, tmp_path, without="PrivateTmp=") <= CLOCK_BEFORE_257
 
 
 def test_sound_goes_before_ordinary_work_by_what_no_kernel_refuses() -> None:
-    """Real time may be refused, and the unit would not start (docs/adr/0027)."""
+    """Real time may be refused (docs/adr/0027)."""
     device, agent, worker = directives(DEVICE), directives(AGENT), directives(DECODE_WORKER)
     assert [int(unit.get("CPUWeight", ["100"])[0]) for unit in (device, agent, worker)] == [400, 100, 100]
     assert [int(unit.get("Nice", ["0"])[0]) for unit in (device, agent, worker)] == [-5, 0, 10]
@@ -208,16 +212,24 @@ def test_the_clock_is_asked_by_a_unit_of_its_own_and_told_where_the_agent_reads(
     assert str(ntp.REPORT.parent) in CONFINED.read_text()
 
 
-def test_the_passphrase_is_asked_for_by_its_name_alone_so_that_the_agent_itself_says_what_it_lacks() -> None:
-    """With a path systemd would end the unit before a word of the agent's (docs/adr/0030)."""
-    asked = directives("drop-ins/edge-agent-credentials.conf")
-    assert asked == {"LoadCredentialEncrypted": ["edge-agent.keys"]}
+def test_the_passphrase_is_opened_by_a_unit_of_its_own_so_that_the_agent_itself_says_what_it_lacks() -> None:
+    """Where systemd cannot open a credential it starts no unit with it (docs/adr/0036)."""
+    opened, asked = directives(KEYS), directives("drop-ins/edge-agent-credentials.conf")
+    (name,), (line,) = opened["LoadCredentialEncrypted"], directives(KEYS_SOCKET)["ListenStream"]
+    assert asked == {
+        "Wants": [KEYS_SOCKET],
+        "After": [KEYS_SOCKET],
+        "LoadCredential": [f"{name}:{line}"],
+        "SetCredential": [f"{name}:\\x20"],
+    }
+    assert directives(KEYS_SOCKET)["SocketMode"] == ["0600"]
     example = (SYSTEMD.parent / "docs/edge-agent.example.toml").read_text("utf-8")
-    assert f'# key_credential = "{asked["LoadCredentialEncrypted"][0]}"' in example
+    assert f'# key_credential = "{name}"' in example
 
 
 def test_no_shipped_unit_holds_a_secret_or_asks_for_one_unasked() -> None:
-    texts = {path: path.read_text("utf-8") for path in SYSTEMD.rglob("*") if path.is_file() and path != CREDENTIALS}
+    asked = (CREDENTIALS, SYSTEMD / KEYS)
+    texts = {path: path.read_text("utf-8") for path in SYSTEMD.rglob("*") if path.is_file() and path not in asked}
     assert [path.name for path, text in texts.items() if "Credential" in text] == []
 
 
@@ -299,6 +311,13 @@ def test_relays_open_before_every_start_and_after_every_end() -> None:
     assert found["ExecStart"] == [f"{PROGRAM} io {CONFIG}"]
 
 
+def test_a_sound_card_that_is_plugged_in_late_may_be_opened_by_the_device_process_that_runs() -> None:
+    """systemd looks up once, at the start, what "char-alsa" is, and the kernel has none before its module is there."""
+    found = directives(DEVICE)
+    assert "char-alsa rw" in found["DeviceAllow"]
+    assert [found[key] for key in ("Wants", "After")] == [["modprobe@snd.service"]] * 2
+
+
 def test_a_line_that_the_hook_cannot_open_keeps_no_other_zone_from_being_served() -> None:
     """The hook exits with 1 for it, and a start before which a command fails is none, again and again."""
     assert all(command.startswith("-") for command in directives(DEVICE)["ExecStartPre"])
@@ -374,7 +393,7 @@ def test_the_worker_may_take_what_the_longest_clip_and_the_longest_relay_need_an
     assert (found["OOMPolicy"], found["KillSignal"]) == (["kill"], ["SIGKILL"]), "nothing of it stays behind"
 
 
-@pytest.mark.parametrize("unit", [*UNITS, CLOCK, DECODE_WORKER])
+@pytest.mark.parametrize("unit", [*UNITS, CLOCK, DECODE_WORKER, KEYS])
 def test_no_unit_may_ask_by_io_uring_for_what_its_filter_of_calls_refuses(unit: str) -> None:
     found = directives(unit)
     refused = {call for line in found["SystemCallFilter"] if line.startswith("~") for call in line[1:].split()}
@@ -384,7 +403,8 @@ def test_no_unit_may_ask_by_io_uring_for_what_its_filter_of_calls_refuses(unit: 
 
 def test_what_the_units_write_is_nobodys_but_theirs_and_the_groups() -> None:
     agent, device = directives(AGENT), directives(DEVICE)
-    assert (agent["UMask"], agent["StateDirectoryMode"], device["UMask"]) == (["0027"], ["0750"], ["0077"])
+    assert (agent["UMask"], device["UMask"]) == (["0027"], ["0077"])
+    assert agent["ReadWritePaths"] == ["/run/edge-agent -/var/lib/edge-agent"]
     assert device["ReadWritePaths"] == ["/run/edge-agent/io"]
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Crockford's: no I, L, O, U. Whoever reads 1 as I or 0 as O is understood.
-READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
+READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
+BETWEEN = frozenset({"Pd", "Zs", "Cf", "Cc"})
+# Hyphens, spaces, and what is not seen: of each kind a telephone or a word processor puts in what suits it.
 SLOT_CHARS, SECRET_CHARS = 3, 12
 CODE_CHARS = SLOT_CHARS + SECRET_CHARS + 1
 GROUP_CHARS = 4
@@ -67,8 +70,12 @@ def new_code(taken: frozenset[str] = frozenset(), draw: Callable[[str], str] = s
 
 
 def read_code(text: str) -> Code:
-    """What somebody typed: small letters, spaces and hyphens do not matter. ``WrongCode`` says what is wrong."""
-    plain = text.strip().upper().translate(READ_AS)
+    """What somebody typed or pasted: small or wide letters, spaces and hyphens do not matter. ``WrongCode`` says what
+    is wrong."""
+    typed = unicodedata.normalize("NFKC", text).upper().translate(READ_AS)
+    plain = "".join(char for char in typed if unicodedata.category(char) not in BETWEEN)
+    if not plain.isascii():
+        raise WrongCode("mã không có chữ có dấu: tắt bộ gõ tiếng Việt / digits and letters without accents only")
     if len(plain) != CODE_CHARS:
         raise WrongCode(f"mã có {CODE_CHARS} ký tự, đã gõ {len(plain)} / a code has {CODE_CHARS} characters")
     if any(char not in ALPHABET for char in plain):

@@ -31,6 +31,8 @@ def passphrase(credential: str) -> bytes | None:
             found = file.read(BYTES_MAX).strip()
     except (KeyError, OSError) as error:
         raise _lacking(credential) from error
+    if not found:  # the unit that opens what was sealed could not
+        raise _lacking(credential)
     if len(found) < CHARACTERS_MIN:
         raise NoPassphrase(
             f'{FIELD}: "{credential}" quá ngắn / is too short: {len(found)} characters, at least {CHARACTERS_MIN}; '
@@ -42,6 +44,7 @@ def passphrase(credential: str) -> bytes | None:
 def _lacking(credential: str) -> NoPassphrase:
     return NoPassphrase(
         f'{FIELD}: systemd không đưa / did not hand over "{credential}"; dịch vụ / a service needs '
-        f"/etc/credstore.encrypted/{credential} and drop-ins/edge-agent-credentials.conf, lệnh / a command: "
+        f"/etc/credstore.encrypted/{credential} and drop-ins/edge-agent-credentials.conf, xem / see "
+        f"journalctl -u 'edge-agent-keys@*'; lệnh / a command: "
         f"sudo systemd-run -tPqG --wait -p LoadCredentialEncrypted={credential} edge-agent …"
     )

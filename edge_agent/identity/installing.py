@@ -6,15 +6,17 @@ Until then nothing has changed. The station's own keys are made before, and stay
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config import Config, ConfigError, parse
 from edge_agent.config.identity import BROKER, ENROLMENT, STATION, CannotWrite, Words, with_words
+from edge_agent.durable import GROUP_READS, OWNER_ONLY, write_durably
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import authority_pem, take
 from edge_agent.identity.file_keys import Owner
-from edge_agent.identity.files import GROUP_READS, OWNER_ONLY, make_folder, remove_durably, write_durably
+from edge_agent.identity.files import make_folder, remove_durably
 from edge_agent.identity.messages import Given
 from edge_agent.identity.port import CertificateKey
 from edge_agent.identity.tls_keys import tls_key
@@ -59,7 +61,7 @@ def commit(places: Places, given: Given, url: str) -> None:
 
 def unfinished(config: Config) -> bool:
     """Whether an answer waits to be taken in."""
-    return pending(config).exists()
+    return os.path.exists(pending(config))  # and not Path.exists, as of a reset (``resetting``)
 
 
 def pending(config: Config) -> Path:

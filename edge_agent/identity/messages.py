@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from edge_agent.core.events import Rejected
 from edge_agent.identity import codes
 from edge_agent.trust.bundle import FILE_BYTES_MAX
-from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign, signers_of
+from edge_agent.trust.envelope import Envelope, payload_type, read_envelope, sign, signers_of
 from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
 from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey, public_key
 from edge_agent.trust.roles import PUBLIC_HEX
@@ -123,7 +122,7 @@ def enrol_request(code: codes.Code, key: bytes, signer: Signer, csr: bytes, nonc
     payload = dump({"type": _ENROL, "nonce": nonce, "csr": _text(csr), **signer.public.to_trust()})
     envelope = sign(payload_type(_ENROL), payload, [signer])
     body = {"type": "enrol-request", "slot": code.slot, "envelope": parse(envelope)}
-    return dump({**body, "proof": codes.request_proof(key, dump(body))}), _opened(envelope).digest
+    return dump({**body, "proof": codes.request_proof(key, dump(body))}), read_envelope(envelope).digest
 
 
 def read_enrol_request(data: bytes) -> EnrolRequest:
@@ -131,7 +130,7 @@ def read_enrol_request(data: bytes) -> EnrolRequest:
     fields = _fields(data, "enrol-request")
     # Of the whole body: what the reader below does not know is proven with the rest.
     proved = dump({name: value for name, value in fields.values.items() if name != "proof"})
-    envelope = _opened(dump(dict(fields.record("envelope").values)))
+    envelope = read_envelope(dump(dict(fields.record("envelope").values)))
     asked = _payload(envelope, _ENROL)
     asked.text("nonce", NONCE)
     try:
@@ -186,12 +185,12 @@ def renew_request(realm: str, station: str, signer: Signer, csr: bytes, nonce: s
     """The body to send, and its digest. The signature proves who asks: the certificate may have ended long ago."""
     payload = dump({"type": _RENEW, "realm": realm, "station": station, "nonce": nonce, "csr": _text(csr)})
     envelope = sign(payload_type(_RENEW), payload, [signer])
-    return envelope, _opened(envelope).digest
+    return envelope, read_envelope(envelope).digest
 
 
 def read_renew_request(data: bytes) -> RenewRequest:
     """``WireError`` for what is none; whose signature it bears is not checked."""
-    envelope = _opened(data)
+    envelope = read_envelope(data)
     asked = _payload(envelope, _RENEW)
     asked.text("nonce", NONCE)
     csr = _bytes(asked, "csr", DER_BYTES_MAX)
@@ -238,13 +237,6 @@ def _payload(envelope: Envelope, kind: str) -> Fields:
     if envelope.payload_type != payload_type(kind):
         raise WireError("payloadType", payload_type(kind))
     return _fields(envelope.payload, kind)
-
-
-def _opened(data: bytes) -> Envelope:
-    opened = open_envelope(data)
-    if isinstance(opened, Rejected):
-        raise WireError("envelope", opened.detail)
-    return opened
 
 
 def _text(data: bytes) -> str:

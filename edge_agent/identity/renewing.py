@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from edge_agent.config import Config
 from edge_agent.core.clock_trust import Now
+from edge_agent.durable import GROUP_READS, write_durably
 from edge_agent.identity import asking
 from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take, trouble_by_clock
 from edge_agent.identity.file_keys import Owner
-from edge_agent.identity.files import GROUP_READS, write_durably
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Signer

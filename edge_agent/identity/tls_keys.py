@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.config import Config
 from edge_agent.config.sections import NOTE
-from edge_agent.element import IN_USE
+from edge_agent.element import IN_USE, OPEN_S, ElementHangs, answered
 from edge_agent.identity import openssl_provider, token
 from edge_agent.identity.file_keys import Owner, TlsKey
 from edge_agent.identity.files import remove_durably
@@ -67,18 +68,21 @@ class TlsToken:
     def prepare(self) -> None:
         """See ``port.CertificateKey``."""
         # In this order: OpenSSL takes a library that is in use already, python-pkcs11 does not.
-        openssl_provider.load(self._signer().note.module)
+        answered(lambda: openssl_provider.load(self._signer().note.module), OPEN_S)
 
     def show(self, context: ssl.SSLContext, certificate: Path) -> None:
         """See ``port.CertificateKey``. It signs once for us before, as what fails then has a name."""
         note = self.kept.note
         try:
-            with IN_USE, _address(self._ready()) as address:
-                context.load_cert_chain(certificate, address, password=_nobody)
+            answered(partial(self._show, context, certificate), OPEN_S)
         except ssl.SSLError as error:
             raise KeyNotShown(f"{TLS_KEY_FIELD} {note} does not go with {certificate}: {error}; enrol anew") from error
-        except (TokenError, UnusableKey) as error:
+        except (TokenError, UnusableKey, ElementHangs) as error:
             raise KeyNotShown(f"{TLS_KEY_FIELD} {note}: {error}") from error
+
+    def _show(self, context: ssl.SSLContext, certificate: Path) -> None:
+        with IN_USE, _address(self._ready()) as address:
+            context.load_cert_chain(certificate, address, password=_nobody)
 
     def destroy(self) -> None:
         """See ``port.CertificateKey``. The PIN is the signing key's, and stays for it."""

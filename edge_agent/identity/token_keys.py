@@ -7,15 +7,17 @@ whoever holds the box can sign with it; whoever copies the card cannot.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge_agent.config.sections import NOTE, TrustFiles
+from edge_agent.element import OPEN_S, SIGN_S, answered
 from edge_agent.identity.file_keys import FileKey, Owner, give
 from edge_agent.identity.files import remove_durably
 from edge_agent.identity.port import SigningKey
 from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
 from edge_agent.identity.token_library import failures
-from edge_agent.trust.keys import Scheme, Signer, UnusableKey, read_private
+from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey, read_private
 
 PIN = ".pin"
 
@@ -55,8 +57,8 @@ class TokenKey:
             give(path, self.owner)
 
     def open(self) -> Signer:
-        """See ``port.SigningKey``."""
-        return read_note(self.note).open(self.pin)
+        """See ``port.SigningKey``. OSError too where the element hangs, now or when it is to sign."""
+        return _Prompt(answered(lambda: read_note(self.note).open(self.pin), OPEN_S))
 
     def destroy(self) -> None:
         """See ``port.SigningKey``."""
@@ -71,6 +73,24 @@ class TokenKey:
             return read_private(self.pin_file).decode().splitlines()[0]
         except (OSError, ValueError, IndexError) as error:
             raise UnusableKey(f"{self.pin_file}: a file (mode 600) with the PIN in its first line") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A ``Signer`` that signs at once or not at all: nobody is there to touch the element."""
+
+    signer: Signer
+
+    @property
+    def public(self) -> PublicKey:
+        return self.signer.public
+
+    @property
+    def keyid(self) -> str:
+        return self.signer.keyid
+
+    def sign(self, message: bytes) -> bytes:
+        return answered(partial(self.signer.sign, message), SIGN_S)
 
 
 def signing_key(named: TrustFiles, owner: Owner = None) -> SigningKey:

@@ -12,6 +12,7 @@ from edge_agent.headend.broker import QUEUED_MESSAGES_MAX, BrokerSetup, Mosquitt
 from edge_agent.headend.pki import Authority, Issued, create_authority, issue_client, issue_server
 from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.client import BrokerSettings
+from tests.host.ports import free_port
 
 HEADEND = "headend"
 
@@ -59,5 +60,5 @@ def running_broker(
     setup = BrokerSetup(
         directory / "broker", authority.path, server, areas, [HEADEND], queued_messages_max=queued_messages_max
     )
-    with Mosquitto(setup) as mosquitto:
+    with Mosquitto(setup, free_port()) as mosquitto:
         yield Network(directory, authority, mosquitto, areas)

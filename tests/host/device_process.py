@@ -18,7 +18,8 @@ from edge_agent.audio.port import PlayReport
 from edge_agent.clock import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayProgress, PlayStarted
-from edge_agent.link import DeviceClient, ToDevice
+from edge_agent.link.client import DeviceClient
+from edge_agent.link.messages import ToDevice
 from tests.host.recording import Recorder, Recording
 
 RENEW_S = 1.0

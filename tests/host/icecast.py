@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edge_agent.headend.pki import Issued
 from tests.audio.making import FFMPEG
+from tests.host.ports import free_port
 
 NOBODY = 65_534
 # Icecast refuses to be root.
@@ -70,7 +71,8 @@ class Icecast:
 @contextmanager
 def running_icecast(identity: Issued) -> Iterator[Icecast]:
     """Run one, in a folder that nobody may enter, until the block ends."""
-    tls, plain = _free_ports()
+    tls = free_port()
+    plain = free_port(tls)
     with tempfile.TemporaryDirectory(prefix="icecast-") as name:
         folder = Path(name)
         (folder / "server.pem").write_bytes(identity.certificate.read_bytes() + identity.key.read_bytes())
@@ -101,8 +103,3 @@ def _until_it_listens(child: subprocess.Popen[bytes], *ports: int) -> None:
                 break
             except OSError:
                 time.sleep(0.05)
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

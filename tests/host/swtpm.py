@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -20,6 +21,8 @@ from pathlib import Path
 import pkcs11
 import pytest
 
+from edge_agent import element
+from edge_agent.element import IN_USE
 from tests.host.parts import ABSENT, needs
 
 PIN = "6f1d0c7a94be4f20a6c51d38e2b7f9a4"  # as the operations make one
@@ -93,6 +96,19 @@ class Board:
         """The power goes."""
         self._chip.kill()
         self._chip.wait()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It neither answers nor fails. Then it goes on where it was, and whoever still waits has his answer."""
+        self._chip.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._chip.send_signal(signal.SIGCONT)
+            with IN_USE:
+                pass
+            while element.hangs():
+                time.sleep(0.01)
 
     def power_on(self) -> None:
         """It comes back: the same chip, answering at the same place."""

@@ -12,7 +12,7 @@ import termios
 
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 
-WAIT_S = 20  # only so that a hanging test ends
+WAIT_S = 120  # only so that a hanging test ends: with a real passphrase a command works for seconds
 
 
 def unattended() -> dict[str, str]:

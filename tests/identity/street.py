@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity.codes import Code
 from edge_agent.identity.installing import Places
 from tests.cli.stations import WIRED
+from tests.host.ports import free_port
 
 REALM = "test"
 AREA = "vn/ha-noi/dong-thanh"
@@ -114,8 +114,7 @@ class Street:
 @contextmanager
 def with_broker(folder: Path) -> Iterator[Street]:
     """Both running; the broker takes ``dt-01``."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with office(folder, port) as ward:
         keyring = ward.keyring
         authority, revoked = keyring.authority_path, keyring.revoked_path

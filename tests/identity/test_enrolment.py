@@ -12,7 +12,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 
@@ -21,10 +23,11 @@ from edge_agent.cli.identity import Asked
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.desk import Desk, Kept
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.pki import create_authority
 from edge_agent.identity import asking, codes, installing, resetting
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.codes import Code, answer_proof
-from edge_agent.identity.file_keys import FileKey
+from edge_agent.identity.file_keys import FileKey, TlsKey
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.keys import Signer, new_signer
@@ -37,6 +40,7 @@ from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
 from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
 from tests.identity.street import AREA, REALM, Box, Office, box, ctrl_c, office, office_again, with_broker
+from tests.identity.test_certificate import made_out
 from tests.sync import old_mail
 
 GIVEN = ("ca.pem", "station.pem", "trust.json")
@@ -88,6 +92,20 @@ def test_enrolling_again_is_told_and_changes_nothing(
     assert made.enrol(ward, ward.code("dt-01")) == 0
     assert "is enrolled already: dt-01" in capsys.readouterr().out
     assert made.files() == before
+
+
+def test_what_a_certificate_names_moves_no_cursor_of_a_technicians(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It lies in the service's folder beside its key, and whoever has taken the service over has both."""
+    made = box(tmp_path / "a")
+    made.enrol(ward, ward.code("dt-01"))
+    key = TlsKey(made.config.broker.key_file)._private()
+    by = create_authority(tmp_path / "stranger", "test", datetime.now(UTC))
+    made.config.broker.cert_file.write_text(DER_cert_to_PEM_cert(made_out(by, "dt-01\x1b]0;evil\x07\x9b2J", key=key)))
+    capsys.readouterr()
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert "is enrolled already: dt-01?]0;evil??2J;" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

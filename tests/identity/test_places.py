@@ -96,6 +96,29 @@ def test_a_link_in_a_keys_place_gives_no_file_of_roots_away(tmp_path: Path, kind
     assert roots_own.stat().st_uid == 0
 
 
+@is_root
+def test_a_link_in_the_place_of_the_keys_folder_leads_root_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Behind it lies what root keeps under such a name."""
+    made, behind = box(tmp_path / "a"), tmp_path / "roots"
+    behind.mkdir()
+    (behind / "ca.pem").write_text("of another program")
+    link = made.folder / "identity"
+    link.symlink_to(behind)
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+    with office(tmp_path) as ward:
+        assert made.enrol(ward, ward.code("dt-01")) == 1
+        assert identity.renew(made.config) == 1
+        assert identity.factory_reset(made.config, sure=True) == 1
+        assert (
+            capsys.readouterr().err.count(f"{link}: là liên kết không phải của root / is a link, and not root's") == 3
+        )
+        assert {path.name: path.read_text() for path in behind.iterdir()} == {"ca.pem": "of another program"}
+        os.chown(link, 0, 0, follow_symlinks=False)  # whoever installs may keep the folder elsewhere
+        assert made.enrol(ward, ward.code("dt-01")) == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"])
 def test_a_tls_key_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "station.key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,6 +80,19 @@ def test_a_renewal_of_a_box_that_is_no_station_names_what_is_not_there_and_the_w
     assert identity.renew(box(tmp_path / "a").config) == 1
     told = capsys.readouterr().err
     assert "signing.key: chưa có; đăng ký trạm / is not there; enrol first: sudo edge-agent enrol" in told
+
+
+def test_who_may_not_look_is_told_to_use_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = box(tmp_path / "a")
+
+    def closed(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(made.config.trust.station_key_file))
+
+    monkeypatch.setattr(identity, "signing_key", closed)
+    assert identity.renew(made.config) == 1
+    assert capsys.readouterr().err.endswith("signing.key' → chạy bằng sudo / use sudo\n")
 
 
 @contextmanager

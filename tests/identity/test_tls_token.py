@@ -346,6 +346,23 @@ def test_an_agent_whose_chip_goes_runs_on_and_the_next_one_is_taken_in_when_it_i
     assert agent.returncode == 0
 
 
+@pytest.mark.deep
+def test_an_agent_whose_chip_hangs_begins_without_it_and_ends_when_it_is_told_to(on_chip: Station, chip: Board) -> None:
+    """Neither key is to be had, and nothing that proves no order keeps a station from its timetable."""
+    on_chip.element.forget = lambda: None
+    with chip.hanging():
+        with on_chip.running(until="cannot sign") as agent:
+            assert agent.stderr is not None
+            assert any("certificate cannot be shown" in line for line in agent.stderr)
+            assert any("does not answer within" in line and "KeyNotShown" in line for line in agent.stderr)
+            assert agent.poll() is None
+        assert agent.returncode == 0
+    chip.forget_the_dead()
+    with on_chip.running() as agent:
+        pass
+    assert agent.returncode == 0
+
+
 def test_nobody_is_at_work_in_the_element_when_the_process_forks(street: Street, station: Station) -> None:
     """The provider's own part of a fork takes its locks again, in a child where nobody is left to give them back."""
     assert station.enrol(street.ward).returncode == 0

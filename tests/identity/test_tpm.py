@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, ObjectClass
 
+from edge_agent.element import ElementHangs
+from edge_agent.identity import token_keys
 from edge_agent.identity.token import find_token, log_in, read_note
 from edge_agent.identity.token_keys import TokenKey
 from edge_agent.identity.token_library import NoTokenLibrary, PinLocked, TokenFailed, WrongPin
@@ -61,6 +63,31 @@ def station(tmp_path: Path, tpm: Board) -> Station:
     made = Station(tmp_path, tpm)
     made.key.make()
     return made
+
+
+@pytest.fixture
+def impatient() -> Iterator[pytest.MonkeyPatch]:
+    """No longer than ``undo`` says: a chip that answers may take its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("OPEN_S", "SIGN_S"):
+            patch.setattr(token_keys, name, 0.2)
+        yield patch
+
+
+def test_a_chip_that_hangs_holds_nobody_who_opens_its_key(station: Station, impatient: pytest.MonkeyPatch) -> None:
+    """It held the agent from READY: systemd ended it after a minute, and the next one, and no timetable was played."""
+    see_again(station.tpm)
+    with station.tpm.hanging(), pytest.raises(ElementHangs, match="không trả lời / the element does not answer"):
+        station.key.open()
+
+
+def test_a_chip_that_hangs_holds_nobody_who_signs(station: Station, request: pytest.FixtureRequest) -> None:
+    signer = station.started()
+    impatient: pytest.MonkeyPatch = request.getfixturevalue("impatient")
+    with station.tpm.hanging(), pytest.raises(ElementHangs):
+        signer.sign(b"nhat ky")
+    impatient.undo()
+    assert signer.public.signed(b"nhat ky", signer.sign(b"nhat ky"))
 
 
 def test_the_chip_lets_the_key_go_nowhere(station: Station) -> None:
