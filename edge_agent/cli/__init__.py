@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent import __version__, terminal
+from edge_agent import terminal
+from edge_agent.software import ShowVersion
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Trạm loa IP: nhận lệnh phát đã ký số, nạp trước, đóng rơ-le, phát theo lịch, báo nhật ký. "
         "/ The agent of an IP loudspeaker station.",
     )
-    parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
+    parser.add_argument("--version", action=ShowVersion)
     tasks = parser.add_subparsers(required=True, metavar="TASK")
     _add(tasks, "run", _run, "chạy trạm: mạng, lịch phát, nhật ký / the agent: network, core and journal, no device")
     _add(tasks, "io", _io, "tiến trình thiết bị: rơ-le và âm thanh / the device process: relays and sound, no network")
@@ -106,7 +108,8 @@ def _add_day(parser: argparse.ArgumentParser) -> None:
 
 
 def _day(text: str) -> date | int:
-    """A day, or how many days from today."""
+    """A day, or how many days from today. Another system's keyboard may send letter and accent apart."""
+    text = unicodedata.normalize("NFC", text)
     words = {"today": 0, "hom-nay": 0, "hôm-nay": 0, "tomorrow": 1, "ngay-mai": 1, "ngày-mai": 1}
     if text in words:
         return words[text]

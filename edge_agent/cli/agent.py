@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -11,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from edge_agent import __version__, host
+from edge_agent import element, host
 from edge_agent.audio.live_decoder import LiveDecoder
 from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
@@ -37,6 +38,7 @@ from edge_agent.identity.resetting import begun
 from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
+from edge_agent.inbox import Inbox
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import Origin
 from edge_agent.journal.spare import SpareStore
@@ -44,8 +46,9 @@ from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
 from edge_agent.live_worker import LiveWorker
 from edge_agent.memory import settle
-from edge_agent.restoring import beside
-from edge_agent.runtime import Inbox, Ports, Runtime
+from edge_agent.restoring import beside, trust_file
+from edge_agent.runtime import Ports, Runtime
+from edge_agent.software import software
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.home import HttpsHome
@@ -55,7 +58,6 @@ from edge_agent.sync.messages import Sender
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.right_of_way import RightOfWay
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import UnusableKey
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
@@ -79,7 +81,6 @@ ANEW_MS = 30 * MINUTE_MS
 # Between two starts for a key that fails. One costs a handshake and what the broker retains, some 10 kB.
 JOURNAL_TRIES, JOURNAL_PAUSE_S = 3, 2.0
 # A flash controller's hiccup is over by then.
-SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,7 @@ def run(config: Config) -> int:
         log.error("enrolment was cut short, chưa đăng ký xong next=sudo edge-agent enrol")
         return EXIT_SETUP
     try:
-        trust = config.trust.file.read_bytes()
-        believing(trust, (), config.site)
+        trust = trust_file(config.trust.file, paths.journal(config), config.site)
     except (OSError, ValueError) as error:
         log.error("trust not usable error=%s next=edge-agent doctor", error)
         return EXIT_SETUP
@@ -111,12 +111,16 @@ def run(config: Config) -> int:
     notifier = Notifier.from_environment()
     Runtime(_ports(config, trust, pen, broker, inbox, notifier), inbox).run()
     notifier.stopping()
+    if element.hangs():
+        os._exit(0)  # all is said and written; what else there is to end waits for the element, until systemd kills it
     return 0
 
 
-def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox: Inbox, notifier: Notifier) -> Ports:
-    boot_id = secrets.token_hex(8)
-    journal, kept = _journal(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
+def _ports(
+    config: Config, trust: bytes | None, pen: Pen, server: BrokerSettings, inbox: Inbox, notifier: Notifier
+) -> Ports:
+    boot_id, named = secrets.token_hex(8), software()
+    journal, kept = _journal(paths.journal(config), Origin(config.site.station, named, boot_id))
     keeper, contents = beside(trust, kept, config.site)
     clock = _clock(config, contents, keeper.standing)
     sign_as = partial(_sign, pen)
@@ -124,7 +128,7 @@ def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox
     note = certificate_note(config, paths.certificate_trouble(config), clock.now, renewer.refused)
     post = note.watch(inbox.post)
     session = MqttSession(server, post, clock.now, lambda: upstream.will(clock.now()), note.ended)
-    sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
+    sender = Sender(config.site.realm, config.site.station, boot_id, named)
     identity = Identity(sender, config.site.area, config.name)
     way = Way((config.broker.host, config.broker.port))
     box = HostReader(partial(host.read, config.paths.state_dir, way, config.serial))
@@ -153,9 +157,9 @@ def _ports(config: Config, trust: bytes, pen: Pen, server: BrokerSettings, inbox
 
 def _journal(folder: Path, origin: Origin, wait: Callable[[float], None] = time.sleep) -> tuple[Store, Contents]:
     """With what is in it. Where the disk gives none, one in its place: a warning needs none."""
-    for _ in range(JOURNAL_TRIES):
+    for left in reversed(range(JOURNAL_TRIES)):
         try:
-            return _loaded(Store(folder, origin))
+            return _loaded(Store(folder, origin, hesitates=left > 0))
         except JournalError as error:
             refused = str(error)
             wait(JOURNAL_PAUSE_S)

@@ -69,7 +69,7 @@ def read_note(file: Path) -> TlsTrouble | None:
         with plain_file.begin(file) as opened:
             values = json.loads(opened.read(NOTE_BYTES_MAX))
         return TlsTrouble(Kind(values["kind"]), str(values["what"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # the last of nesting, on Python 3.11
         return None
 
 

@@ -6,6 +6,7 @@ A date is only held against a file by a clock that may be trusted: on a box that
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import stat
@@ -40,6 +41,7 @@ from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
+from edge_agent.journal.schema import NewerError
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
 from edge_agent.sync.tls_trouble import WORDS, Kind
@@ -62,6 +64,7 @@ TLS_KEY = Text("khóa bí mật của chứng thư", "certificate's private key"
 CERTIFICATE = Text("chứng thư của trạm", "station's certificate")
 BROKER_CA = Text("chứng thư gốc của máy chủ", "broker's authority")
 CONTENT_CA = Text("chứng thư gốc của máy chủ âm thanh", "content servers' authority")
+JOURNAL = Text("nhật ký của trạm", "station's journal")
 STATE = Text("thư mục dữ liệu", "state folder")
 RUN = Text("thư mục chạy", "run folder")
 RENEW_BY_HAND = Text(
@@ -76,12 +79,16 @@ SET_CLOCK = Text(WORDS[Kind.SERVER_NOT_YET].remedy_vi, WORDS[Kind.SERVER_NOT_YET
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
 ENROL = Text("đăng ký trạm: sudo edge-agent enrol", "enrol the station: sudo edge-agent enrol")
 NOT_OF_OURS = Text(
-    "sai [station] area thì factory-reset, đăng ký bằng mã mới; đúng thì trung tâm ký, gửi văn bản của xã (trust send)",
+    "sai [station] area thì factory-reset, đăng ký bằng mã mới; đúng thì trung tâm ký, gửi văn bản (trust send)",
     "is [station] area wrong, then factory-reset and enrol by a new code; else the centre signs and sends (trust send)",
 )
 ENROL_ANEW = Text(
     "khóa không chép được: xin mã mới, sudo edge-agent enrol; vẫn lỗi thì sudo edge-agent factory-reset trước",
     "a key cannot be copied: ask for a new code, sudo edge-agent enrol; if that fails, factory-reset first",
+)
+LAID = Text(
+    "dịch vụ đã bị chiếm? rm nó đi, factory-reset, đăng ký bằng mã mới; báo trung tâm",
+    "was the service taken over? rm it, factory-reset, enrol by a new code; tell the centre",
 )
 SEALED = Text(
     "xem operations.md, “Khóa chỉ mở được trên chính máy này”",
@@ -92,22 +99,68 @@ SLOW = Text(
     "chip quá chậm, tiếng có thể bị cắt: để khóa trong tệp, hoặc thay chip",
     "the element is too slow, and could cut sound off: keep the key in a file, or take another element",
 )
+SUDO = Text("chạy doctor bằng sudo", "run doctor with sudo")
 SIGNS_IN_S_MAX = 1.0
 # The agent signs between two steps, several times after a connection; without a step in 3 s (the lease) relays open.
 CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
+def in_the_way(config: Config) -> Iterator[Finding]:
+    """What is no file in the place of one, or a link in the place of its folder: the service owns those.
+
+    Root would wait at a pipe for ever, and write, own and delete files where the link leads.
+    """
+    broker, trust = config.broker, config.trust
+    for what, file in (
+        (ENROLMENT, pending(config)),
+        (TRUST, trust.file),
+        (SIGNING_KEY, trust.station_key_file),
+        (TLS_KEY, broker.key_file),
+        (CERTIFICATE, broker.cert_file),
+        (BROKER_CA, broker.ca_file),
+        (CONTENT_CA, config.content.ca_file),
+    ):
+        if os.path.exists(file) and not os.path.isfile(file):
+            yield Finding(what, f"{file}: không phải tệp / is no file", LAID)
+        for link in filter(_laid_for_root, file.parents):
+            yield Finding(what, f"{link}: là liên kết không phải của root / is a link, and not root's", LAID)
+
+
+def _laid_for_root(folder: Path) -> bool:
+    return os.geteuid() == 0 and os.path.islink(folder) and folder.lstat().st_uid != 0
+
+
 def enrolment(config: Config) -> Iterator[Finding]:
     """Whether a reset or an enrolment was cut short; nothing where none was."""
-    if begun(config):
+    try:
+        cut_short, not_whole = begun(config), unfinished(config)
+    except OSError:  # nobody may look, or the card does not answer: the line of the state folder says it
+        return
+    if cut_short:
         remedy = Text(
             "sudo edge-agent factory-reset, hoặc enrol bằng mã mới",
             "sudo edge-agent factory-reset, or enrol by a new code",
         )
         yield Finding(ENROLMENT, f"{mark(config)}: xóa trạm còn dở / a factory reset was cut short", remedy)
-    if unfinished(config):
+    if not_whole:
         remedy = Text("sudo edge-agent enrol (không cần mã)", "sudo edge-agent enrol (no code needed)")
         yield Finding(ENROLMENT, f"{pending(config)}: chưa ghi xong / not yet taken in whole", remedy)
+
+
+def journal(config: Config) -> Iterator[Finding]:
+    """Whether newer software has written it, which this one leaves alone; nothing where it has not."""
+    folder = paths.journal(config)
+    try:
+        read_journal(folder)
+    except NewerError as exc:
+        remedy = Text(
+            "cài lại bản mới hơn; muốn dùng bản này: operations.md, phần 5",
+            "install the newer version again; to stay with this one: operations.md, part 5",
+        )
+        told = "không có lịch phát, không nhận lệnh thường / no timetable, no ordinary orders"
+        yield Finding(JOURNAL, f"{folder}: {exc}: {told}", remedy)
+    except JournalError:  # there is none yet, it is not ours to read, or it is damaged, which the agent's start tells
+        return
 
 
 def trust_file(config: Config, now: Now, service_uid: int | None = None) -> Finding:
@@ -165,9 +218,11 @@ def key_signs(file: Path, opened: Callable[[], Signer], clock_s: Callable[[], fl
         remedy = Text(
             f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
         )
-        return Finding(SIGNING_KEY, f"{file}: {words(exc)}", remedy)
+        return Finding(SIGNING_KEY, f"{file}: {words(exc)}", SUDO if isinstance(exc, PermissionError) else remedy)
     if took_s > SIGNS_IN_S_MAX:
-        return Finding(SIGNING_KEY, f"{file}: takes {took_s:.1f} s to sign; at most {SIGNS_IN_S_MAX} s will do", SLOW)
+        return Finding(
+            SIGNING_KEY, f"{file}: ký quá chậm / takes {took_s:.1f} s to sign; at most {SIGNS_IN_S_MAX} s will do", SLOW
+        )
     return Finding(SIGNING_KEY, f"{file}: keyid {signer.keyid[:SHOWN_KEYID_CHARS]}…, owner only")
 
 
@@ -185,6 +240,8 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
         return Finding(TLS_KEY, f"{file}: {words(exc)}", ELEMENT if in_element(config) else SEALED)
     except NoPassphrase as exc:
         return Finding(TLS_KEY, words(exc), SEALED)
+    except PermissionError as exc:
+        return Finding(TLS_KEY, f"{file}: {words(exc)}", SUDO)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
         return Finding(
             TLS_KEY, f"{file} không khớp / does not go with {certificate}: {words(exc)}", _remedy(exc, ENROL_ANEW)
@@ -239,7 +296,8 @@ def _kept_from(config: Config, service_uid: int | None) -> Finding | None:
     """What root has made in the state folder by running the agent itself; None where there is nothing to say."""
     for folder in (paths.journal(config), paths.originals(config), paths.audio(config)):
         for part in (folder, folder / FILE_NAME):
-            if part.exists() and (hidden := not_written(STATE, part, service_uid)):
+            # And not Path.exists, which raises where nobody may look.
+            if os.path.exists(part) and (hidden := not_written(STATE, part, service_uid)):
                 remedy = f"chown -R {AGENT_USER}: {folder}"
                 return replace(hidden, remedy=Text(remedy, remedy))
     return None
@@ -273,7 +331,9 @@ def _of_whole_certificates(what: Text, file: Path, now: Now, name: str | None) -
 
 
 def _remedy(error: Exception, else_this: Text) -> Text:
-    """What is not there, an enrolment brings."""
+    """What is not there, an enrolment brings; what this account may not read is no fault that a new code would mend."""
+    if isinstance(error, PermissionError):
+        return SUDO
     return ENROL if isinstance(error, FileNotFoundError) else else_this
 
 
@@ -286,7 +346,7 @@ def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now, renew: T
         return Finding(what, f"{seen}, HẾT HẠN ngày / EXPIRED on {_day(end)}", renew)
     if now.utc + now.max_error_ms < start:
         shown = f"begins only on {_day(start)}; đồng hồ của trạm đang là / the station's clock says {_day(now.utc)}"
-        return Finding(what, f"{seen}, {shown}", SET_CLOCK)
+        return Finding(what, f"{seen}, chưa có hiệu lực / {shown}", SET_CLOCK)
     return Finding(what, f"{seen}, {until}")
 
 
@@ -304,7 +364,7 @@ def folder_usable(what: Text, folder: Path, free_bytes_min: int, room: Callable[
     seen = f"{folder}: writable, {free // MEGABYTE} MB free"
     if free < free_bytes_min:
         remedy = Text("xóa bớt tệp trên thẻ nhớ hoặc giảm [cache] bytes_max", "make room, or lower [cache] bytes_max")
-        return Finding(what, seen, remedy)
+        return Finding(what, f"còn quá ít chỗ trống / too little room: {seen}", remedy)
     return Finding(what, seen)
 
 

@@ -47,7 +47,7 @@ VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
 STEMS = Text("câu thu sẵn", "recorded stems")
 RELAYS = Text("rơ-le", "relays")
 CARD = Text("bo âm thanh", "sound card")
-EAR = Text("tai nghe tại loa", "ear at the horn")
+EAR = Text("đầu đo tiếng tại loa", "ear at the horn")
 LEVEL = Text("âm lượng bo âm thanh", "sound card's level")
 NAMESPACES = Text(
     "cho phép user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
@@ -109,7 +109,11 @@ def memory_is_limited(controllers: Path = CONTROLLERS) -> Finding:
     except OSError as exc:
         return Finding(MEMORY, f"{controllers}: {words(exc)}", CMDLINE)
     if "memory" not in given:
-        return Finding(MEMORY, f"this kernel holds none: {controllers} has {' '.join(given) or 'nothing'}", CMDLINE)
+        return Finding(
+            MEMORY,
+            f"nhân không giữ giới hạn nào / this kernel holds none: {controllers} has {' '.join(given) or 'nothing'}",
+            CMDLINE,
+        )
     return Finding(MEMORY, "held by the kernel")
 
 
@@ -122,12 +126,14 @@ def clock_chip(config: Config, utc: UtcMs, chips: Path = CHIPS) -> Finding:
         return Finding(CLOCK_CHIP, "none is configured")
     chip = read_chip(chips)
     if chip is None:
-        return Finding(CLOCK_CHIP, f"[clock] rtc = true, and there is none in {chips}", FIT_CHIP)
+        return Finding(CLOCK_CHIP, f"[clock] rtc = true, không có chip nào / and there is none in {chips}", FIT_CHIP)
     if chip.utc_ms is None:
-        return Finding(CLOCK_CHIP, f"{chip.name} tells no time: {chip.trouble}", SET_CHIP)
+        return Finding(CLOCK_CHIP, f"{chip.name} không cho giờ / tells no time: {chip.trouble}", SET_CHIP)
     apart_s = abs(chip.utc_ms - utc) // SECOND_MS
     seen = f"{chip.name}: {apart_s} s apart from the system's time"
-    return Finding(CLOCK_CHIP, seen, SET_CHIP if apart_s * SECOND_MS > RTC_ERROR_MS else None)
+    if apart_s * SECOND_MS > RTC_ERROR_MS:
+        return Finding(CLOCK_CHIP, f"lệch giờ máy quá xa / too far off: {seen}", SET_CHIP)
+    return Finding(CLOCK_CHIP, seen)
 
 
 def relays(config: Config, device_up: bool | None, seen: Status | Absence) -> Finding:
@@ -143,9 +149,12 @@ def relays(config: Config, device_up: bool | None, seen: Status | Absence) -> Fi
 
 
 def sound_cards(config: Config, device_up: bool | None, asound: Path = ASOUND) -> Iterator[Finding]:
-    """Whether each card opens as configured; while somebody may want to play on it, only whether it is there."""
+    """Whether each card opens as configured; while somebody may want to play on it, only whether it is there.
+
+    Also where this account may not ask whether somebody does: a card that is open here is busy for a broadcast.
+    """
     for card in config.cards.values():
-        if device_up:
+        if device_up is not False:
             yield card_is_there(card.device, asound)
         else:
             yield card_opens(settings_of(card))
@@ -159,15 +168,17 @@ def card_is_there(device: str, asound: Path) -> Finding:
     card = named and next(filter(None, named.groups()))
     if card and not any((asound / name).exists() for name in (card, f"card{card}")):
         return Finding(CARD, f"{device}: không có bo này / no such card", CARD_REMEDY)
-    return Finding(CARD, f"{device}: not opened, as the device process is running and may need it")
+    return Finding(CARD, f"{device}: not opened, as the device process may need it")
 
 
 def card_opens(card: CardConfig) -> Finding:
-    """Whether the card opens. It is given back at once, and nothing is played."""
+    """Whether the card opens, and no play would be refused on it. It is given back at once, and nothing is played."""
     from edge_agent.audio.alsa import AlsaCard
+    from edge_agent.audio.feeder import refuse_deep
 
     try:
-        with contextlib.closing(AlsaCard(card)):
+        with contextlib.closing(AlsaCard(card)) as opened:
+            refuse_deep(opened, card.rate)
             return Finding(CARD, f"{card.device}: opens at {card.rate} Hz, {card.channels} channel(s)")
     except PlayerError as exc:
         return Finding(CARD, str(exc), CARD_REMEDY)
@@ -188,7 +199,7 @@ def ears(config: Config) -> Iterator[Finding]:
                 f"sửa ear của cụm {zone}, xem tên bo thu bằng arecord -L, cắm lại bo",
                 f"correct the ear of zone {zone}, see its name with arecord -L, plug it in again",
             )
-            yield Finding(EAR, f"{zone}: {ear.device} does not open: {trouble}", remedy)
+            yield Finding(EAR, f"{zone}: {ear.device} không mở được / does not open: {trouble}", remedy)
         else:
             yield Finding(EAR, f"{zone}: {ear.device}: opens at {config.rate} Hz, {ear.channels} channel(s)")
 
@@ -213,14 +224,18 @@ def walls_stand(confined: Walls, program: str, service_uid: int | None = None) -
     if isinstance(confined, DecodeService):
         return worker_answers(confined, program)
     if service_uid is not None:  # its unit lets nobody make namespaces, whatever root's shell may do
-        return Finding(SANDBOX, f"{confined.bwrap}: not in the service's unit: there nothing is decoded", UNIT)
+        return Finding(
+            SANDBOX,
+            f"{confined.bwrap}: dịch vụ không dùng được / not in the service's unit: there nothing is decoded",
+            UNIT,
+        )
     return sandbox_works(confined)
 
 
 def sandbox_works(sandbox: Sandbox) -> Finding:
     """Whether a program can be confined at all."""
     if not available(sandbox.bwrap):
-        return Finding(SANDBOX, f"{sandbox.bwrap} is not there", _install("bubblewrap"))
+        return Finding(SANDBOX, f"{sandbox.bwrap} chưa cài / is not there", _install("bubblewrap"))
     trouble = trouble_with(sandbox, NOTHING)
     return Finding(SANDBOX, trouble, NAMESPACES) if trouble else Finding(SANDBOX, f"{sandbox.bwrap} works")
 
@@ -234,7 +249,7 @@ def worker_answers(service: DecodeService, program: str) -> Finding:
 def decoder_works(confined: Walls, program: str) -> Finding:
     """Whether ffmpeg makes sound of a file where it is confined, as of what the voice has said."""
     if not available(program):
-        return Finding(DECODER, f"{program} is not there", _install("ffmpeg"))
+        return Finding(DECODER, f"{program} chưa cài / is not there", _install("ffmpeg"))
     trouble = trouble_with(confined, program)
     if trouble:
         return Finding(DECODER, trouble, WORKER if isinstance(confined, DecodeService) else NAMESPACES)
@@ -248,7 +263,7 @@ def decoder_works(confined: Walls, program: str) -> Finding:
 def voice_speaks(voice: EspeakVoice) -> Finding:
     """Whether the configured voice says a sentence, into memory."""
     if not available(voice.program):
-        return Finding(VOICE, f"{voice.program} is not there", _install("espeak-ng"))
+        return Finding(VOICE, f"{voice.program} chưa cài / is not there", _install("espeak-ng"))
     wav = io.BytesIO()
     trouble = voice.speak("vi", SAMPLE, wav)
     if trouble is not None or wav.tell() <= WAV_HEAD_BYTES:
@@ -256,7 +271,9 @@ def voice_speaks(voice: EspeakVoice) -> Finding:
             "sửa vùng cách ly trước; không phải lỗi ở đó thì: apt install --reinstall espeak-ng espeak-ng-data",
             "put the sandbox right first; if it is well: apt install --reinstall espeak-ng espeak-ng-data",
         )
-        return Finding(VOICE, trouble.detail if trouble else f"{voice.program} says nothing", remedy)
+        return Finding(
+            VOICE, trouble.detail if trouble else f"{voice.program} không đọc ra tiếng nào / says nothing", remedy
+        )
     return Finding(VOICE, f"{voice.program} speaks into memory ({wav.tell()} bytes)")
 
 
@@ -297,10 +314,10 @@ def _chip(chip: Path) -> Finding:
         return Finding(RELAYS, f"{chip}: {words(exc)}", remedy)
     if not stat.S_ISCHR(mode):
         remedy = Text("xem gpiodetect, sửa [relays] chip", "see gpiodetect, correct [relays] chip")
-        return Finding(RELAYS, f"{chip} is no device", remedy)
+        return Finding(RELAYS, f"{chip} không phải thiết bị / is no device", remedy)
     if not os.access(chip, os.R_OK | os.W_OK):
         remedy = Text(
             "chạy bằng sudo hoặc thêm tài khoản vào nhóm gpio", "use sudo, or add the account to the group gpio"
         )
-        return Finding(RELAYS, f"{chip}: not permitted", remedy)
+        return Finding(RELAYS, f"{chip}: không được phép / not permitted", remedy)
     return not_driven(RELAYS, chip) or Finding(RELAYS, f"{chip} is there")

@@ -9,7 +9,7 @@ import time
 from edge_agent.cli.certificate_note import trouble_of_own
 from edge_agent.cli.finding import Finding, troubled, words
 from edge_agent.config import Broker, Config
-from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES, lacking_words
+from edge_agent.console.catalogue import ABSENCES, DEVICE_REMEDY, SOURCES, clock_remedy, lacking_words
 from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import face_of
 from edge_agent.console.words import Text
@@ -17,6 +17,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.reasons import Reason
 from edge_agent.identity.asking import NAMES, names_at, trouble_at
 from edge_agent.identity.tls_keys import tls_key
+from edge_agent.software import software
 from edge_agent.sync.dial import connected
 from edge_agent.sync.https import HTTPS_TROUBLE
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
@@ -26,7 +27,8 @@ from edge_agent.sync.tls_trouble import Kind, TlsTrouble, trouble_in
 CONNECT_S = 10
 # Three round trips over 3G at 2 s, and a slow broker; who waits in front of a box waits no longer.
 REFUSAL_S = 3
-# In TLS 1.3 a broker refuses a client's certificate one round trip after the handshake.
+# In TLS 1.3 a broker refuses a client's certificate one round trip after the handshake. Or twice as long as that took:
+# over 2G a round trip alone is longer.
 
 BOUNDLESS = (ClockSource.UNSET, ClockSource.FLOOR)
 """Sources whose error nobody can bound."""
@@ -61,12 +63,18 @@ def agent(seen: Status | Absence) -> Finding:
         said, remedy = ABSENCES[seen]
         return Finding(AGENT, f"{said.vi} / {said.en}", remedy)
     welcomed = "the server has answered" if seen.welcomed else "the server has NOT answered since it started"
-    told = f"{seen.software} is running; {welcomed}"
+    told = f"{seen.software} is running; {_newly_installed(seen.software)}{welcomed}"
     if not seen.online:
         return Finding(AGENT, f"{told}; chưa kết nối được / NOT connected now", CONNECTION_REMEDY)
     if not seen.welcomed or seen.waits in SERVER_WAITS:
         return Finding(AGENT, f"{told}; lệnh mới phải chờ / new orders WAIT", SERVER_REMEDY)
     return Finding(AGENT, told)
+
+
+def _newly_installed(running: str) -> str:
+    """What an update has laid beside what runs on, until somebody restarts it."""
+    here = software()
+    return "" if running == here else f"{here} đã cài, khởi động lại để dùng / is installed, restart to use it; "
 
 
 def manifests(config: Config, seen: Status | Absence) -> Finding:
@@ -100,7 +108,9 @@ def clock(config: Config, now: Now) -> Finding:
     # By how much the last known time is behind nobody knows: its figure would read as an exact one.
     bound = "" if now.source in BOUNDLESS else f", error at most {now.max_error_ms} ms"
     seen = f"{face.en}, {SOURCES[now.source].en}{bound}"
-    return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"CHƯA CHUẨN / NOT TRUSTED: {seen}", CLOCK_REMEDY)
+    if now.trusted:
+        return Finding(CLOCK, seen)
+    return Finding(CLOCK, f"CHƯA CHUẨN ({SOURCES[now.source].vi}) / NOT TRUSTED: {seen}", clock_remedy(now))
 
 
 def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
@@ -157,14 +167,20 @@ def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings:
     host, certificate = settings.host, settings.cert_file
     try:
         with TlsStream(line, context, host) as stream:
+            begun = time.monotonic()
             stream.do_handshake()
+            patience_s = max(REFUSAL_S, 2 * (time.monotonic() - begun))
             trouble = dates_trouble(stream.tls, now) if clock_dates_certificates(now) else None
-            refusal = None if trouble else _refusal(stream)
+            refusal = None if trouble else _refusal(stream, patience_s)
             seen = f"{where}: {stream.tls.version()}, certificate trusted"
     except OSError as exc:
         if found := trouble_in(exc, host):
             return troubled(BROKER, where, found)
-        remedy = Text("kiểm tra port và cổng TLS của máy chủ", "check the port; the broker must speak TLS 1.3 there")
+        remedy = Text(
+            "xem SIM (hết tiền thì nhà mạng trả lời thay máy chủ; mạng quá chậm), rồi port và cổng TLS của máy chủ",
+            "look at the SIM (without credit its network answers for the broker; or it is too slow), then check the "
+            "port; the broker must speak TLS 1.3 there",
+        )
         return Finding(BROKER, f"{where}: TLS: {words(exc)}", remedy)
     if trouble is not None:
         return troubled(BROKER, where, trouble)
@@ -176,9 +192,9 @@ def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings:
     return Finding(BROKER, seen)
 
 
-def _refusal(stream: TlsStream) -> TlsTrouble | str | None:
+def _refusal(stream: TlsStream, within_s: float) -> TlsTrouble | str | None:
     """Why the broker hangs up on our certificate; None when it keeps waiting for us to speak."""
-    stream.settimeout(REFUSAL_S)
+    stream.settimeout(within_s)
     try:
         stream.recv(1)
     except TimeoutError:
@@ -187,7 +203,7 @@ def _refusal(stream: TlsStream) -> TlsTrouble | str | None:
         raise  # it says nothing of our certificate
     except OSError as exc:
         return trouble_in(exc, "") or words(exc)
-    return None if _has_ticket(stream) else "it hung up at once"
+    return None if _has_ticket(stream) else "máy chủ ngắt ngay / it hung up at once"
 
 
 def _has_ticket(stream: TlsStream) -> bool:

@@ -7,7 +7,6 @@ its start, and plays the day through in memory. Whatever that would set going is
 from __future__ import annotations
 
 import errno
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,15 +16,17 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.cli import paths, show
+from edge_agent.cli.check_files import in_the_way
 from edge_agent.cli.finding import words
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.config import Config
 from edge_agent.console import day_table
 from edge_agent.console.day_svg import day_svg
 from edge_agent.console.status import Absence, Play, Status
-from edge_agent.console.words import Text, screenful
+from edge_agent.console.words import Text, json_line, printable, screenful
 from edge_agent.core import explain, policy, standing, station, turns
 from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.day_ahead import day_begins
 from edge_agent.core.events import Restored
 from edge_agent.core.explain import DaySheet
 from edge_agent.core.intake import Verify
@@ -36,14 +37,18 @@ from edge_agent.core.plays import Occurrence, ZonePart, ZoneRun
 from edge_agent.core.programme import length_ms, promised_parts
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, State
-from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
 from edge_agent.core.wall_time import local_time
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
-from edge_agent.restoring import beside, restored
+from edge_agent.restoring import beside, restored, trust_file
 
 EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
 DRAWN = b"<svg "
+FROM_NOW = Text(
+    "chỉ tính từ bây giờ; buổi đã qua: sudo journalctl -u edge-agent | grep outcome",
+    "from now on only; of what is over: sudo journalctl -u edge-agent | grep outcome",
+)
 BY_SYSTEM_CLOCK = Text("agent không chạy: tính theo giờ máy", "agent not running: by the system clock")
 
 
@@ -60,23 +65,29 @@ class Asked:
 
 def run(config: Config, asked: Asked) -> int:
     """Print the day, and draw it if a file is named."""
+    if laid := next(in_the_way(config), None):
+        print(laid.line(), file=sys.stderr)
+        return EXIT_UNREADABLE
     seen = show.look(config).status
     now = _now(seen)
     try:
         state = _state(config, now, seen)
     except (OSError, ValueError, JournalError) as error:  # ValueError: the trust file is none, or of another realm
         remedy = "chạy bằng sudo? rồi: edge-agent doctor / use sudo? then: edge-agent doctor"
-        print(f"không đọc được lệnh phát đã nạp / cannot read the stored orders: {error} → {remedy}", file=sys.stderr)
+        told = f"không đọc được lệnh phát đã nạp / cannot read the stored orders: {error} → {remedy}"
+        print(printable(told), file=sys.stderr)  # SQLite quotes what it finds, and the journal is the service's
         return EXIT_UNREADABLE
     sheet = explain.day_sheet(state, now, _day(asked.day, now, config.site))
     only = ZoneId(asked.zone) if asked.zone else None
     shown = _shown(sheet, asked.at, only, config.site)
     if isinstance(seen, Absence):
         print(f"{BY_SYSTEM_CLOCK.vi} / {BY_SYSTEM_CLOCK.en}", file=sys.stderr)
+    if _has_passed(sheet, asked.at, config.site):
+        print(f"{FROM_NOW.vi} / {FROM_NOW.en}", file=sys.stderr)
     if asked.svg is not None and not _draw(asked.svg, day_svg(shown, config.site, sheet.rules, sheet.day, now, only)):
         return EXIT_NOT_DRAWN
     if asked.as_json:
-        print(json.dumps([_as_json(one, config.site) for one in shown], ensure_ascii=False))
+        print(json_line([_as_json(one, config.site) for one in shown]))
     elif asked.svg is None:
         language = show.language(config)
         print("\n".join(screenful(day_table.day_lines(sheet, shown, config.site, language), language)))
@@ -92,7 +103,9 @@ def _now(seen: Status | Absence) -> Now:
 
 def _state(config: Config, now: Now, seen: Status | Absence) -> State:
     """What the agent knows, or would know if it started now."""
-    trust, contents = beside(config.trust.file.read_bytes(), read_journal(paths.journal(config)), config.site)
+    folder = paths.journal(config)
+    file = trust_file(config.trust.file, folder, config.site)
+    trust, contents = beside(file, read_journal(folder), config.site)
     event = restored(contents, trust.judge, trust.standing)
     playing = [play for play in seen.playing if play.phase is Phase.PLAYING] if isinstance(seen, Status) else []
     return _sounding(_started(config.site, event, now, trust.judge), event, now, playing)
@@ -151,8 +164,19 @@ def _shown(sheet: DaySheet, at: WallTime | None, only: ZoneId | None, site: Site
     plan = sheet.plan if only is None else day_table.in_zone(sheet.plan, only)
     if at is None:
         return plan
+    return day_table.at_minute(plan, _minute(sheet, at, site))
+
+
+def _has_passed(sheet: DaySheet, at: WallTime | None, site: Site) -> bool:
+    """Whether something of what is asked for is over, and so in no plan."""
+    if at is None:
+        return day_begins(sheet.day, site.timezone) < sheet.now.utc
+    return _minute(sheet, at, site) + MINUTE_MS <= sheet.now.utc
+
+
+def _minute(sheet: DaySheet, at: WallTime, site: Site) -> UtcMs:
     local = datetime.combine(sheet.day, at, ZoneInfo(site.timezone))
-    return day_table.at_minute(plan, UtcMs(round(local.timestamp()) * SECOND_MS))
+    return UtcMs(round(local.timestamp()) * SECOND_MS)
 
 
 def _draw(file: Path, picture: str) -> bool:

@@ -49,7 +49,11 @@ def findings(config: Config, file: Path) -> Iterator[Finding]:
     yield configuration(config, file, service_uid)
     yield check_talk.clock(config, now)
     yield check_parts.clock_chip(config, system_utc_ms())
+    if laid := list(check_files.in_the_way(config)):
+        yield from laid
+        return  # whoever reads on waits
     yield from check_files.enrolment(config)
+    yield from check_files.journal(config)
     yield check_files.trust_file(config, now, service_uid)
     yield check_files.signing_key(config, service_uid)
     key = check_files.tls_key(config, service_uid)

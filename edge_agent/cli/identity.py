@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from edge_agent.cli import paths
+from edge_agent.cli.check_files import in_the_way
 from edge_agent.cli.doctor import clock_of
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.service_account import service_account
@@ -21,6 +23,7 @@ from edge_agent.config import Config
 from edge_agent.config.identity import CannotWrite
 from edge_agent.config.sections import NOTE
 from edge_agent.console.status import Absence
+from edge_agent.console.words import printable
 from edge_agent.identity import asking, installing
 from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.certificate import Certificate, NotOurs, read_certificate
@@ -57,25 +60,29 @@ class Asked:
 def enrol(config: Config, file: Path, asked: Asked) -> int:
     """Become a station, by a one-time code; or finish what a power cut left, a reset first."""
     places = Places(file, config, owner())
+    if laid := next(in_the_way(config), None):
+        return _failed(laid.line())
     try:
         if begun(config):
             print("lần xóa trạm trước bị dở, nay xóa nốt / a factory reset was cut short; it is finished first")
             forget(config, list(_folders(config)))
         if not installing.unfinished(config):
             if (name := enrolled_as(places)) is not None:
-                print(f"trạm đã đăng ký / is enrolled already: {name}; muốn đổi / to change: edge-agent factory-reset")
+                _say(f"trạm đã đăng ký / is enrolled already: {name}; muốn đổi / to change: edge-agent factory-reset")
                 return 0
             _ask(places, asked)
         given = installing.finish(places)
     except TROUBLE as error:
         return _failed(error)
-    print(f"đã đăng ký trạm / enrolled: {given.station}, {given.name}, {given.area}")
+    _say(f"đã đăng ký trạm / enrolled: {given.station}, {given.name}, {given.area}")
     print(f"tiếp theo / next: sudo edge-agent doctor; {RESTART}")
     return 0
 
 
 def renew(config: Config) -> int:
     """Get the next certificate now."""
+    if laid := next(in_the_way(config), None):
+        return _failed(laid.line())
     try:
         Renewal(config, signing_key(config.trust).open(), owner()).renew(clock_of(config))
         until = time.strftime("%Y-%m-%d", time.gmtime(_certificate(config).ends / 1000))
@@ -92,6 +99,8 @@ def factory_reset(config: Config, *, sure: bool) -> int:
     if runs(config):
         stop = "sudo systemctl stop edge-agent edge-agent-io edge-agent-decode.socket"
         return _failed(f"trạm đang chạy, chưa xóa gì / the station runs; nothing was deleted. {stop}")
+    if laid := next(in_the_way(config), None):
+        return _failed(f"{laid.line()}; {NOTHING_DELETED}")
     station = config.site.station
     if not sure and not _confirmed(station):
         return _failed(NOTHING_DELETED)
@@ -187,5 +196,11 @@ def _typed(what: str, untouched: str) -> str:
 
 
 def _failed(why: object) -> int:
-    print(f"lỗi / error: {why}", file=sys.stderr)
+    remedy = " → chạy bằng sudo / use sudo" if isinstance(why, PermissionError) else ""
+    _say(f"lỗi / error: {why}{remedy}", sys.stderr)
     return EXIT_FAILED
+
+
+def _say(told: str, to: TextIO | None = None) -> None:
+    """Some of it stands in files of the service's, or a server has said it, and root's terminal obeys what it gets."""
+    print("\n".join(map(printable, told.splitlines())), file=to)

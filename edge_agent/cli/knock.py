@@ -16,11 +16,8 @@ def device_up(path: Path) -> bool | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as knock:
         try:
             knock.connect(os.fspath(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
         except PermissionError:
             return None
-        except OSError as exc:
-            if exc.errno != errno.EPROTOTYPE:
-                raise
+        except OSError as exc:  # else nobody is there, or what lies there is nobody
+            return exc.errno == errno.EPROTOTYPE
     return True

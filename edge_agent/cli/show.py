@@ -23,7 +23,7 @@ from edge_agent.config import Config
 from edge_agent.console.commands import Command, answer, new_session
 from edge_agent.console.screen import View
 from edge_agent.console.serial_line import Line, serve
-from edge_agent.console.silence import Cause
+from edge_agent.console.silence import CANNOT_SIGN, Cause
 from edge_agent.console.status import STATUS_BYTES_MAX, Absence, Play, Status, StatusError, read_status
 from edge_agent.console.words import Language, Text, json_line
 from edge_agent.sync.tls_trouble import WORDS
@@ -31,13 +31,6 @@ from edge_agent.sync.tls_trouble import WORDS
 STALE_S = 10
 # Five times the longest interval at which the agent renews the file, and what systemd's watchdog allows it.
 EXIT_NOT_RUNNING = 1
-CANNOT_SIGN = Cause(
-    Text(
-        "Trạm không ký được: lệnh có chữ ký vẫn nhận và phát, nhưng trung tâm không nhận được gì từ trạm.",
-        "The station cannot sign: orders are received and obeyed, but the centre hears nothing of it.",
-    ),
-    Text("sudo edge-agent doctor cho biết vì sao", "sudo edge-agent doctor says why"),
-)
 
 
 def status(config: Config, as_json: bool) -> int:

@@ -25,7 +25,8 @@ def run(config: Config) -> int:
         contents = read_journal(paths.journal(config))
     except (OSError, JournalError) as error:
         remedy = "chạy bằng sudo? rồi: edge-agent doctor / use sudo? then: edge-agent doctor"
-        print(f"không đọc được nhật ký / cannot read the journal: {error} → {remedy}", file=sys.stderr)
+        told = f"không đọc được nhật ký / cannot read the journal: {error} → {remedy}"
+        print(printable(told), file=sys.stderr)  # SQLite quotes what it finds there
         return EXIT_NO_WORD
     if not contents.word:
         print("máy chủ chưa xác nhận bản ghi nào / the server has acknowledged nothing yet", file=sys.stderr)

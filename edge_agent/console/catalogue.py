@@ -5,9 +5,9 @@ Reasons have their words in ``core.reasons``. The Vietnamese is that of the regu
 
 from __future__ import annotations
 
-from edge_agent.console.status import Absence, Scope
+from edge_agent.console.status import Absence, Play, Scope
 from edge_agent.console.words import Text
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
@@ -60,18 +60,56 @@ CLOCK_REMEDY = Text(
     "kiểm tra mạng và SIM: trạm lấy giờ từ máy chủ hoặc NTP",
     "check network and SIM: the time comes from the server or NTP",
 )
+DISPUTE_REMEDY = Text(
+    "NTP hoặc máy chủ sai giờ: so với giờ điện thoại, báo trung tâm",
+    "NTP or the server is wrong: compare with a phone's clock, tell the centre",
+)
 SERVICE_REMEDY = Text(
-    "xem: systemctl status edge-agent; journalctl -u edge-agent -n 50",
-    "see: systemctl status edge-agent; journalctl -u edge-agent -n 50",
+    "xem: systemctl status edge-agent; sudo journalctl -u edge-agent -n 50",
+    "see: systemctl status edge-agent; sudo journalctl -u edge-agent -n 50",
 )
 DEVICE_REMEDY = Text(
-    "xem: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
-    "see: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
+    "xem: systemctl status edge-agent-io; sudo journalctl -u edge-agent-io -n 50",
+    "see: systemctl status edge-agent-io; sudo journalctl -u edge-agent-io -n 50",
 )
 RELAY_REMEDY = Text(
-    "xem: journalctl -u edge-agent-io, dòng relay; ai giữ chân rơ-le: gpioinfo",
-    "see: journalctl -u edge-agent-io, its lines relay; who holds the line: gpioinfo",
+    "xem: sudo journalctl -u edge-agent-io, dòng relay; ai giữ chân rơ-le: gpioinfo",
+    "see: sudo journalctl -u edge-agent-io, its lines relay; who holds the line: gpioinfo",
 )
+CENTRE = Text("báo trung tâm", "tell the centre")
+FETCH_REMEDY = Text(
+    "kiểm tra mạng, SIM: sudo edge-agent doctor; mạng tốt thì báo trung tâm",
+    "check network, SIM: sudo edge-agent doctor; if they are well, tell the centre",
+)
+HELD_REMEDIES = {
+    Reason.TRUST_EXPIRED: Text(
+        "báo trung tâm: văn bản ủy quyền phải được ký gia hạn", "tell the centre: the trust documents must be renewed"
+    ),
+    Reason.AUDIO_UNREACHABLE: FETCH_REMEDY,
+    Reason.LIVE_UNREACHABLE: FETCH_REMEDY,
+    Reason.AUDIO_ALTERED: CENTRE,
+    Reason.AUDIO_UNREADABLE: Text(
+        "báo trung tâm; sudo journalctl -u edge-agent có Input/output error thì thay thẻ nhớ",
+        "tell the centre; where sudo journalctl -u edge-agent has Input/output error, change the card",
+    ),
+    Reason.AUDIO_TOO_LONG: CENTRE,
+    Reason.AUDIO_TOO_SHORT: CENTRE,
+    Reason.AUDIO_SILENT: CENTRE,
+    Reason.NO_VOICE: Text("sudo edge-agent doctor, dòng giọng đọc", "sudo edge-agent doctor, its line of the voice"),
+    Reason.CACHE_FULL: Text(
+        "xóa bớt tệp trên thẻ nhớ: sudo edge-agent doctor cho biết còn trống bao nhiêu",
+        "make room on the card: sudo edge-agent doctor says how much there is",
+    ),
+    Reason.BYTES_PER_DAY: Text(
+        "báo trung tâm: ai đã ra quá nhiều lệnh có bản thu?", "ask the centre who orders so many recordings"
+    ),
+    Reason.RELAY_FAILED: RELAY_REMEDY,
+    Reason.DEVICE_FAILED: Text(
+        "sudo edge-agent doctor, dòng bo âm thanh; sudo journalctl -u edge-agent-io -n 50",
+        "sudo edge-agent doctor, its line of the sound card; sudo journalctl -u edge-agent-io -n 50",
+    ),
+}
+"""What somebody may do about what holds a plan back. Of all else it is as it was laid down, or told for all plans."""
 ABSENCES = {
     Absence.NOT_RUNNING: (
         Text("Chương trình của trạm không chạy: không phát được gì.", "The agent is not running: nothing will sound."),
@@ -94,14 +132,19 @@ ABSENCES = {
     Absence.DAMAGED: (
         Text("Tệp tình trạng của trạm không đọc được.", "The station's status file cannot be understood."),
         Text(
-            "chương trình vừa cập nhật? khởi động lại phiên này; rồi: journalctl -u edge-agent -n 50",
-            "updated just now? start this program anew; then: journalctl -u edge-agent -n 50",
+            "chương trình vừa cập nhật? khởi động lại phiên này; rồi: sudo journalctl -u edge-agent -n 50",
+            "updated just now? start this program anew; then: sudo journalctl -u edge-agent -n 50",
         ),
     ),
 }
 
 
-def class_words(one: Planned) -> Text:
+def clock_remedy(clock: Now) -> Text:
+    """What to do about a clock that is not trusted: where both sources answer, no network is lacking."""
+    return DISPUTE_REMEDY if clock.source is ClockSource.DISPUTED else CLOCK_REMEDY
+
+
+def class_words(one: Planned | Play) -> Text:
     """How urgent it is: nobody may take a rehearsal for a flood, nor a flood for a rehearsal."""
     return REHEARSAL if one.rehearsal else CLASSES[one.cls]
 

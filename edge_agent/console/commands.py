@@ -56,6 +56,7 @@ NAMES = {
     "vi sao": Command.WHY,
     "vi sao im lang": Command.WHY,
     "vi sao im lang?": Command.WHY,
+    "vi sao im lang ?": Command.WHY,
     "why": Command.WHY,
     "vi": Command.VI,
     "ascii": Command.VI_ASCII,
@@ -77,16 +78,20 @@ HELP = Text(
   vs    vì sao im lặng?                         (why, sao)
   vi    tiếng Việt     ascii  không dấu     en  English
   ?     trợ giúp       q      thoát
-Bảng lệnh này chỉ để xem: không phát và không đổi gì. Kiểm tra kỹ hơn:
-  edge-agent doctor""",
+Bảng lệnh này chỉ để xem: không phát và không đổi gì.
+Lệnh của máy (sudo, systemctl, journalctl) không gõ ở đây: đăng nhập vào trạm
+(SSH) rồi gõ, ví dụ để kiểm tra kỹ hơn:
+  sudo edge-agent doctor""",
     """Commands, each followed by Enter:
   status  (tt)   how the station is
   next    (kt)   what plays next, when and where
   why     (vs)   why is it silent?
   vi  tiếng Việt     ascii  Vietnamese without diacritics     en  English
   help    (?)    this help            quit  (q)
-This console only shows: it neither plays nor changes anything. For a closer check:
-  edge-agent doctor""",
+This console only shows: it neither plays nor changes anything.
+Commands of the machine (sudo, systemctl, journalctl) are not typed here: log in
+to the station (SSH) and type them there, such as for a closer check:
+  sudo edge-agent doctor""",
 )
 GOODBYE = Text("Đã thoát. Nhấn Enter để vào lại.", "Goodbye. Press Enter to come back.")
 SWITCHED = {
@@ -98,6 +103,12 @@ NOISE = Text(
     "Nhận được ký tự lạ → đặt tốc độ đường truyền cho đúng (thường là 115200, 8N1) và bảng mã UTF-8.",
     "Strange characters arrive → set the right line speed (usually 115200, 8N1) and UTF-8.",
 )
+ELSEWHERE = Text(
+    "Lệnh này không gõ ở đây: đăng nhập vào trạm (SSH) rồi gõ. Ở đây: ?",
+    "That is not typed here: log in to the station (SSH), and type it there. Here: ?",
+)
+SHELLS = ("sudo ", "edge-agent ", "systemctl ", "journalctl ", "gpioinfo")
+# What remedies name, and only a shell of the station knows.
 MUTED = Text(
     "Quá nhiều dòng lạ: im lặng cho tới khi có một lệnh đúng, ví dụ: ?",
     "Too many lines that are no command: silent until one comes, such as: ?",
@@ -191,6 +202,10 @@ def _not_understood(session: Session, line: str) -> tuple[Session, tuple[str, ..
     if session.muted:
         return after, ()
     shown = line.strip()[:SHOWN_CHARS_MAX]
-    words = NOISE if REPLACEMENT in line else Text(f"Không có lệnh “{shown}” → gõ ?", f'No command "{shown}" → type ?')
+    words = Text(f"Không có lệnh “{shown}” → gõ ?", f'No command "{shown}" → type ?')
+    if REPLACEMENT in line:
+        words = NOISE
+    elif plain(line).startswith(SHELLS):
+        words = ELSEWHERE
     lines = [words.say(session.language), *([MUTED.say(session.language)] if after.muted else [])]
     return after, screenful(lines, session.language)

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from edge_agent.console.catalogue import (
     ABSENCES,
-    CLASSES,
     CLOCK_NOT_TRUSTED,
-    CLOCK_REMEDY,
     DEVICE_REMEDY,
     HEARD,
     LOCKED,
@@ -21,6 +19,8 @@ from edge_agent.console.catalogue import (
     RELAYS,
     SILENCED,
     SOURCES,
+    class_words,
+    clock_remedy,
     lacking_words,
     reason_words,
 )
@@ -34,6 +34,14 @@ from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
+
+MEGABYTE = 1_000_000
+
+NONE_WAITS = Text("Sắp phát: không có lệnh phát nào đang chờ.", "Next: no broadcast job waits.")
+NONE_READY = Text(
+    "Sắp phát: chưa có gì; lệnh mới, nếu đã đến, đang phải chờ.", "Next: nothing yet; new orders that have come wait."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def _clock_lines(clock: Now, site: Site, language: Language) -> Iterator[str]:
     label = Text("Giờ", "Clock").say(language)
     if not clock.trusted:
         yield f"{label}: {CLOCK_NOT_TRUSTED.say(language)} ({source.say(language)}): {face.say(language)}"
-        yield f"  → {CLOCK_REMEDY.say(language)}"
+        yield f"  → {clock_remedy(clock).say(language)}"
         return
     seconds = -(-clock.max_error_ms // SECOND_MS)
     error = Text(f"sai số ≤ {seconds} giây", f"error ≤ {seconds} s")
@@ -152,6 +160,9 @@ def _host_lines(host: Host, language: Language) -> Iterator[str]:
         host.storage_free_mb is not None
         and Text(f"bộ nhớ trống {host.storage_free_mb} MB", f"storage free {host.storage_free_mb} MB"),
         host.temperature_c is not None and Text(f"{host.temperature_c} °C", f"{host.temperature_c} °C"),
+        host.storage_free_mb is not None
+        and host.storage_free_mb * MEGABYTE < FETCH_FREE_BYTES_MIN
+        and Text("THẺ NHỚ GẦN ĐẦY: xóa bớt tệp", "CARD NEARLY FULL: make room"),
         host.undervoltage and Text("ĐIỆN ÁP THẤP: kiểm tra bộ nguồn", "LOW VOLTAGE: check the power supply"),
     ]
     parts = [part.say(language) for part in seen if isinstance(part, Text)]
@@ -216,14 +227,14 @@ def _plan_lines(status: Status, site: Site, language: Language, at_most: int | N
     if status.next:
         yield Text("Sắp phát:", "Next:").say(language)
     else:
-        yield Text("Sắp phát: không có lệnh phát nào đang chờ.", "Next: no broadcast job waits.").say(language)
+        yield (NONE_READY if status.holds_new_orders else NONE_WAITS).say(language)
     for play in status.next[:at_most]:
         yield from _play_lines(play, status, site, language)
 
 
 def _play_lines(play: Play, status: Status, site: Site, language: Language) -> Iterator[str]:
     names = {zone.zone: zone.name for zone in status.zones}
-    cls = "" if play.cls is JobClass.NORMAL else f"[{CLASSES[play.cls].say(language)}] "
+    cls = "" if play.cls is JobClass.NORMAL else f"[{class_words(play).say(language)}] "
     yield f"  {moment(play.planned, site.timezone).say(language)}  {cls}{play.title}"
     where = ", ".join(names.get(zone, zone) for zone in play.zones)
     yield f"    {PHASES[play.phase].say(language)}; {where}"

@@ -109,7 +109,9 @@ def serve(line: Line, fresh: Session, look: Callable[[], View], stop: threading.
         except LineLost as exc:
             if str(exc) != told:
                 told = str(exc)
-                log.warning("console closed port=%s error=%r next=tried every %g s", line.port, told, line.reopen_s)
+                # All that a technician sees of a mistyped port, or of one that is in use.
+                next_try = f"tried every {line.reopen_s:g} s, tự thử lại: xem đúng tên cổng chưa, ai đang dùng cổng"
+                log.warning("console closed port=%s error=%r next=%s", line.port, told, next_try)
             stop.wait(line.reopen_s)
 
 

@@ -10,13 +10,17 @@ from datetime import time
 
 from edge_agent.console.catalogue import (
     CLOCK_NOT_TRUSTED,
-    CLOCK_REMEDY,
     DEVICE_REMEDY,
+    FETCH_REMEDY,
+    HELD_REMEDIES,
+    PHASES,
     RELAY_REMEDY,
     SOURCES,
+    clock_remedy,
+    lacking_words,
     reason_words,
 )
-from edge_agent.console.status import Play, Status
+from edge_agent.console.status import Offer, Play, Status, Zone
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
 from edge_agent.core.job import JobClass
@@ -28,8 +32,24 @@ from edge_agent.core.wall_time import in_hours
 
 NOTHING = Text("", "")
 UNLOCK = Text(
-    "khóa tự hết giờ (tối đa 4 giờ); mở sớm: phường hủy lệnh khóa khi không còn ai ở cột loa",
+    "khóa tự hết giờ (tối đa 4 giờ); mở sớm: xã/phường hủy lệnh khóa khi không còn ai ở cột loa",
     "it ends by itself (4 hours at most); sooner: the ward cancels it when nobody is at the horns",
+)
+SEND = Text(
+    "máy chủ phải gửi lệnh phát; đã gửi thì xem: sudo journalctl -u edge-agent, dòng order refused, outcome",
+    "the server has to send one; if it has: sudo journalctl -u edge-agent, its lines order refused, outcome",
+)
+CHOOSE = Text(
+    "xã/phường chọn thì mới phát: lệnh choose ở máy chủ trung tâm",
+    "it plays once the commune has chosen it: choose, at the central server",
+)
+BEFORE = Text(
+    "buổi đã qua: sudo journalctl -u edge-agent | grep outcome",
+    "what is over: sudo journalctl -u edge-agent | grep outcome",
+)
+LOUDER = Text(
+    "xã/phường đặt lại âm lượng: lệnh volume ở máy chủ trung tâm",
+    "the commune sets it anew: volume, at the central server",
 )
 HOLDING = frozenset(Reason) - {Reason.CLOCK_NOT_TRUSTED}
 """Reasons of single plans; an untrusted clock is told once, for all of them."""
@@ -43,14 +63,22 @@ class Cause:
     remedy: Text = NOTHING
 
 
+CANNOT_SIGN = Cause(
+    Text(
+        "Trạm không ký được: trung tâm không nhận được gì từ trạm, nhưng trạm vẫn phát.",
+        "The station cannot sign: the centre hears nothing of it, but it plays.",
+    ),
+    Text("sudo edge-agent doctor cho biết vì sao", "sudo edge-agent doctor says why"),
+)
+"""No reason why nothing comes: whether orders do is told beside it."""
 GONE = frozenset({Reason.KEY_REVOKED, Reason.WITHDRAWN, Reason.CANCELLED, Reason.SUPERSEDED})
 """Reasons of what is no longer ordered at all."""
-NETWORK_REMEDY = Text("kiểm tra mạng, SIM: edge-agent doctor", "check network, SIM: edge-agent doctor")
+NETWORK_REMEDY = Text("kiểm tra mạng, SIM: sudo edge-agent doctor", "check network, SIM: sudo edge-agent doctor")
 SINCE_THE_START = Text("từ khi khởi động", "since the start")
-STILL_PLAYS = Text("lịch đã nạp vẫn phát", "what was loaded plays")
+STILL_PLAYS = Text("; lịch đã nạp vẫn phát", "; what was loaded plays")
 NOTHING_LOADED = Text(
-    "không còn lịch nào đã nạp: chưa gửi, đã hết, hoặc đã hủy cùng khóa đã ký",
-    "nothing is loaded: not sent, over, or cancelled with the key that signed it",
+    "; không còn lịch nào đã nạp: chưa gửi, đã hết, hoặc đã hủy cùng khóa đã ký",
+    "; nothing is loaded: not sent, over, or cancelled with the key that signed it",
 )
 """A new trust document that takes a key its rights takes what it has signed."""
 UNHEARD = Text(
@@ -71,11 +99,13 @@ def why_silent(
         *_sounding(status, site),
         *_device(device_up),
         *_clock(status),
-        *(_server(status) if unconnected is None else (unconnected,)),
+        *(() if unconnected is None else (unconnected,)),
+        *(_server(status) if unconnected in (None, CANNOT_SIGN) else ()),
+        *_lacking(status),
         *_quiet(status, site),
         *_ordered(status),
         *_relays(status, device_up),
-        *_zones(status),
+        *_zones(status, site),
         *_plans(status, site),
     )
 
@@ -111,33 +141,49 @@ def _clock(status: Status) -> tuple[Cause, ...]:
         f"{CLOCK_NOT_TRUSTED.vi} ({source.vi}): lịch phát phải chờ.",
         f"{CLOCK_NOT_TRUSTED.en} ({source.en}): the timetable waits.",
     )
-    return (Cause(words, CLOCK_REMEDY),)
+    return (Cause(words, clock_remedy(status.clock)),)
 
 
 def _server(status: Status) -> tuple[Cause, ...]:
-    left = [play for play in (*status.playing, *status.next) if play.reason not in GONE]
-    loaded = STILL_PLAYS if left else NOTHING_LOADED
+    loaded = _loaded(status)
     unanswered = not status.welcomed or status.waits is Reason.NOT_WELCOMED
     if not (unanswered or status.online):
         words = Text(
-            f"Đang mất kết nối với máy chủ: lệnh phát mới không đến được; {loaded.vi}.",
-            f"There is no connection to the server now: new orders do not come; {loaded.en}.",
+            f"Đang mất kết nối với máy chủ: lệnh phát mới không đến được{loaded.vi}.",
+            f"There is no connection to the server now: new orders do not come{loaded.en}.",
         )
         return (Cause(words, NETWORK_REMEDY),)
     if status.waits is Reason.TRUST_BEHIND:
         words = Text(
-            f"Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ; {loaded.vi}.",
-            f"Newer trust documents have not come: new orders wait; {loaded.en}.",
+            f"Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ{loaded.vi}.",
+            f"Newer trust documents have not come: new orders wait{loaded.en}.",
         )
         return (Cause(words, Text("báo đơn vị vận hành máy chủ", "tell whoever runs the server")),)
     if not unanswered:
         return ()
     since = Text("hơn 26 giờ nay", "for more than 26 h") if status.welcomed else SINCE_THE_START
     words = Text(
-        f"Máy chủ chưa trả lời {since.vi}: lệnh phát mới phải chờ; {loaded.vi}.",
-        f"The server has not answered {since.en}: new orders wait; {loaded.en}.",
+        f"Máy chủ chưa trả lời {since.vi}: lệnh phát mới phải chờ{loaded.vi}.",
+        f"The server has not answered {since.en}: new orders wait{loaded.en}.",
     )
     return (Cause(words, NETWORK_REMEDY),)
+
+
+def _loaded(status: Status) -> Text:
+    """What is left to play without a server; nothing is said where another cause says that it waits."""
+    left = [play for play in (*status.playing, *status.next) if play.reason not in GONE]
+    if not left:
+        return NOTHING_LOADED
+    return STILL_PLAYS if status.clock.trusted and any(play.reason is None for play in left) else NOTHING
+
+
+def _lacking(status: Status) -> tuple[Cause, ...]:
+    """Orders that are in force and have not come: a broker keeps them back, or they cannot be fetched."""
+    lacking = [(one.scope, lacking_words(one)) for one in status.manifests or () if one.lacking]
+    return tuple(
+        Cause(Text(f"Bản kê lệnh {scope}: {words.vi}.", f"Manifest {scope}: {words.en}."), FETCH_REMEDY)
+        for scope, words in lacking
+    )
 
 
 def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:
@@ -181,7 +227,7 @@ def _relays(status: Status, device_up: bool | None) -> tuple[Cause, ...]:
     return tuple(
         Cause(
             Text(
-                f"Cụm {zone.name}: không biết rơ-le đóng hay mở, chân rơ-le hoặc tiếp điểm phản hồi không trả lời.",
+                f"{zone.name}: không biết rơ-le đóng hay mở, chân rơ-le hoặc tiếp điểm phản hồi không trả lời.",
                 f"Zone {zone.name}: nobody can tell whether its relay is on: its line or contact does not answer.",
             ),
             RELAY_REMEDY,
@@ -191,55 +237,94 @@ def _relays(status: Status, device_up: bool | None) -> tuple[Cause, ...]:
     )
 
 
-def _zones(status: Status) -> tuple[Cause, ...]:
+def _zones(status: Status, site: Site) -> tuple[Cause, ...]:
     """Zones whose own settings, or whose horn, keep them silent."""
     unheard = tuple(
         Cause(
             Text(
-                f"Cụm {zone.name}: đã phát nhưng không đo được tiếng tại loa.",
+                f"{zone.name}: đã phát nhưng không đo được tiếng tại loa.",
                 f"Zone {zone.name}: it was played, but no sound was measured at the horn.",
             ),
             Text(
-                "kiểm tra dây loa, ampli, loa; rồi đến micrô đo tại loa",
+                "kiểm tra dây loa, tăng âm, loa; rồi đến đầu đo tiếng tại loa",
                 "check cable, amplifier and horn; then the microphone at the horn",
             ),
         )
         for zone in status.zones
         if zone.heard is False
     )
-    return unheard + tuple(
-        Cause(
-            Text(f"Cụm {zone.name}: âm lượng tối đa đặt bằng 0.", f"Zone {zone.name}: its volume_max is 0."),
-            Text("sửa volume_max trong tệp cấu hình", "correct volume_max in the configuration"),
+    return unheard + tuple(_turned_down(zone, site) for zone in status.zones if zone.volume_max == 0)
+
+
+def _turned_down(zone: Zone, site: Site) -> Cause:
+    """By the configuration, or by somebody's order: the picture has the lower of both."""
+    if zone.zone in site.zones and site.zones[zone.zone].volume_max > 0:
+        words = Text(
+            f"{zone.name}: có lệnh đặt âm lượng bằng 0, bản tin thường, ưu tiên phát không ra tiếng.",
+            f"Zone {zone.name}: a command has set its volume to 0, ordinary sound is not heard.",
         )
-        for zone in status.zones
-        if zone.volume_max == 0
+        return Cause(words, LOUDER)
+    return Cause(
+        Text(f"{zone.name}: âm lượng tối đa đặt bằng 0.", f"Zone {zone.name}: its volume_max is 0."),
+        Text("sửa volume_max trong tệp cấu hình", "correct volume_max in the configuration"),
     )
 
 
 def _plans(status: Status, site: Site) -> tuple[Cause, ...]:
-    """What the plans themselves say: there are none, they are held back, or it is not yet time."""
+    """What the plans themselves say: there are none, it is not yet time, they are held back, or nobody has chosen."""
     plans = (*status.playing, *status.next)
-    if not plans:
-        words = Text("Không có lệnh phát nào đang chờ.", "There is no broadcast job to play.")
-        return (Cause(words, Text("máy chủ phải gửi lệnh phát", "the server has to send one")),)
-    return (*_not_due(status, site), *(_held(play, site) for play in plans if play.reason in HOLDING))
+    if not plans and not status.offers:
+        return (_nothing_to_play(status),)
+    held = (_held(play, site) for play in plans if play.reason in HOLDING)
+    return (*_not_due(status, site), *held, *(_offered(offer, site) for offer in status.offers))
+
+
+def _nothing_to_play(status: Status) -> Cause:
+    """Nobody has ordered anything; or it has come, and waits to be let in: why, another cause says."""
+    if status.holds_new_orders:
+        words = Text(
+            "Không có lệnh phát nào đã nạp; lệnh mới, nếu đã đến, đang phải chờ.",
+            "No broadcast job is loaded; new ones that have come wait.",
+        )
+        return Cause(words)
+    return Cause(Text("Không có lệnh phát nào đang chờ.", "There is no broadcast job to play."), SEND)
 
 
 def _not_due(status: Status, site: Site) -> tuple[Cause, ...]:
-    """Nothing is wrong with the first plan that nothing holds: it is too early. Without a clock nobody can tell."""
+    """Of the first plan that nothing holds: it is too early, or how far it is. Without a clock nobody can tell."""
     free = [play for play in (*status.playing, *status.next) if play.reason not in HOLDING]
     if not free or not status.clock.trusted or any(play.phase is Phase.PLAYING for play in free):
         return ()
     when, left = moment(free[0].planned, site.timezone), span(free[0].planned - status.clock.utc)
+    if free[0].planned < status.clock.utc:
+        return (_due(free[0], when),)
     words = Text(
         f"Chưa đến giờ: “{free[0].title}” phát {when.vi}, còn {left.vi}.",
         f'Not due yet: "{free[0].title}" plays {when.en}, in {left.en}.',
     )
-    return (Cause(words),)
+    return (Cause(words, BEFORE),)
+
+
+def _due(play: Play, when: Text) -> Cause:
+    """Its time has come, and it does not sound yet: most often its audio is still on the way."""
+    stage = PHASES[play.phase]
+    words = Text(
+        f"Đã đến giờ: “{play.title}” ({when.vi}): {stage.vi}.", f'Due: "{play.title}" ({when.en}): {stage.en}.'
+    )
+    return Cause(words, NETWORK_REMEDY if play.phase is Phase.RECEIVED else NOTHING)
+
+
+def _offered(offer: Offer, site: Site) -> Cause:
+    until = moment(offer.expires, site.timezone)
+    words = Text(
+        f"“{offer.title}”: chờ xã/phường lựa chọn, trước {until.vi}.",
+        f'"{offer.title}": waits for the commune to choose it, by {until.en}.',
+    )
+    return Cause(words, CHOOSE)
 
 
 def _held(play: Play, site: Site) -> Cause:
     assert play.reason is not None, "chosen for having one"
     when, why = moment(play.planned, site.timezone), reason_words(play.reason)
-    return Cause(Text(f"“{play.title}” {when.vi}: {why.vi}.", f'"{play.title}" {when.en}: {why.en}.'))
+    words = Text(f"“{play.title}” {when.vi}: {why.vi}.", f'"{play.title}" {when.en}: {why.en}.')
+    return Cause(words, HELD_REMEDIES.get(play.reason, NOTHING))

@@ -21,6 +21,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import DAY_MS, JobId, MonoMs, UtcMs, ZoneId
 
 STATUS_BYTES_MAX = 65_536
@@ -64,7 +65,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What sounds or will; ``reason``: why it waits or will not sound."""
+    """What sounds or will; ``reason``: why it waits or will not sound. ``rehearsal``: an emergency that is none."""
 
     job_id: JobId
     title: str
@@ -73,6 +74,7 @@ class Play:
     planned: UtcMs
     zones: tuple[ZoneId, ...]
     reason: Reason | None
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,11 @@ class Status:
     waits: Reason | None = None
     manifests: tuple[Scope, ...] | None = None
     rules: InForce | None = None  # None: an agent of the version before, which says nothing of them
+
+    @property
+    def holds_new_orders(self) -> bool:
+        """Whether an order that has come waits to be let in: it is accepted, and stands nowhere in the picture."""
+        return not self.welcomed or self.waits is not None
 
 
 class StatusError(ValueError):
@@ -254,7 +261,7 @@ def _zone(fields: _Fields) -> Zone:
         name=fields.shown_name("name"),
         relay_on=relays[relay],
         playing=None if playing is None else JobId(playing),
-        volume_max=fields.number("volume_max", 0, 100),
+        volume_max=fields.number("volume_max", 0, VOLUME_MAX),
         # An agent of the version before says nothing of an ear.
         heard=fields.maybe("heard", bool) if "heard" in fields else None,
         level_db=fields.maybe("level_db", int) if "level_db" in fields else None,
@@ -292,6 +299,7 @@ def _play(fields: _Fields, reason: str | None = None) -> Play:
         planned=UtcMs(fields.number("planned", 0, UTC_MAX)),
         zones=tuple(ZoneId(zone) for zone in fields.texts("zones")),
         reason=held,
+        rehearsal="rehearsal" in fields and fields.get("rehearsal", bool),
     )
 
 

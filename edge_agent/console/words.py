@@ -47,14 +47,19 @@ class Text:
 
 def ascii_of(text: str) -> str:
     """Vietnamese without diacritics; what has no letter in ASCII becomes "?"."""
-    bare = unicodedata.normalize("NFD", text.translate(_ASCII))
-    kept = "".join(char for char in bare if unicodedata.category(char) != "Mn")
-    return kept.encode("ascii", "replace").decode("ascii")
+    return _bare(unicodedata.normalize("NFD", text.translate(_ASCII))).encode("ascii", "replace").decode("ascii")
 
 
 def plain(typed: str) -> str:
-    """What somebody typed, as it is compared: without diacritics, capitals and extra spaces."""
-    return " ".join(ascii_of(typed).lower().split())
+    """What somebody typed, as it is compared: without diacritics, capitals, wide letters and extra spaces.
+
+    What has no letter in ASCII stays what it is: "?" asks for the help, and noise does not.
+    """
+    return " ".join(_bare(unicodedata.normalize("NFKD", typed.translate(_ASCII))).lower().split())
+
+
+def _bare(decomposed: str) -> str:
+    return "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from edge_agent.cli import agent
 from edge_agent.config import Config
-from edge_agent.runtime import Inbox, Ports
+from edge_agent.inbox import Inbox
+from edge_agent.runtime import Ports
 
 
 def started(config: Config, monkeypatch: pytest.MonkeyPatch) -> Ports:

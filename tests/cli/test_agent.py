@@ -23,8 +23,8 @@ from edge_agent.core.events import HeartbeatDue, SweepDue
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustHead, TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 from edge_agent.housekeeping import Housekeeping
+from edge_agent.inbox import Inbox
 from edge_agent.journal.port import Contents
-from edge_agent.runtime import Inbox
 from edge_agent.watchdog import Progress
 from tests.cli.findings import END_S
 from tests.cli.stations import make_station

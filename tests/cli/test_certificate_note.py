@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,17 @@ def test_a_note_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pyt
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"kind": "x", "what": "y"}', "\x00"])
 def test_a_damaged_note_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "note.json").write_text(content)
+    assert read_note(tmp_path / "note.json") is None
+
+
+def test_a_note_of_nothing_but_nesting_ends_no_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an agent that was taken over can write. Python 3.11 gives up in a thousand levels, later ones do not."""
+
+    def deeper_than_python_goes(_: bytes) -> object:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", deeper_than_python_goes)
+    (tmp_path / "note.json").write_text("[" * 4_000)
     assert read_note(tmp_path / "note.json") is None
 
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import select
 import shutil
+import sqlite3
 import subprocess
 import sys
 import termios
@@ -19,16 +20,23 @@ from tempfile import TemporaryDirectory
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
-from edge_agent.cli import check_files, check_talk, service_account
+from edge_agent.cli import check_files, check_talk, main, paths, service_account
 from edge_agent.cli.finding import Finding
 from edge_agent.config import load
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
+from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.pki import create_authority, issue_client
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.installing import pending
 from edge_agent.identity.resetting import mark
 from edge_agent.identity.token_library import OtherKey
+from edge_agent.journal.database import FILE_NAME
+from edge_agent.journal.record import Origin
+from edge_agent.journal.schema import VERSION
+from edge_agent.journal.store import Store
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.keeper import believing
 from tests.cli.findings import (
     EARLIER,
     END_S,
@@ -40,7 +48,8 @@ from tests.cli.findings import (
     assert_well,
     is_root,
 )
-from tests.cli.stations import AREA, StationRig, make_station
+from tests.cli.stations import AREA, STATION, StationRig, make_station
+from tests.in_the_way import Lay, link, pipe
 from tests.trust.makers import named_in_bits, of_an_unknown_version, on_an_unknown_curve
 
 
@@ -391,3 +400,73 @@ def test_a_card_that_would_take_no_more_recordings_is_not_called_well(shared: St
 def test_a_folder_that_cannot_be_written(shared: StationRig) -> None:
     finding = check_files.folder_usable(check_files.RUN, Path("/proc/self"), free_bytes_min=0)
     assert_fault(finding, "/proc/self", "read-only")
+
+
+@pytest.mark.parametrize("lay", [pipe, link])
+def test_what_the_service_has_laid_in_a_files_place_keeps_no_technician_waiting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lay: Lay
+) -> None:
+    """Trust file, keys and certificates lie in a folder of its own, and it may have been taken over."""
+    station = make_station(tmp_path)
+    given, config = station.given, ["--config", str(station.file)]
+    assert list(check_files.in_the_way(station.config)) == []
+    for file in (
+        given.trust,
+        given.sign,
+        given.tls.key,
+        given.tls.certificate,
+        given.authority,
+        pending(station.config),
+    ):
+        aside = file.with_suffix(".aside")
+        if file.exists():
+            file.rename(aside)
+        with lay(file):
+            for words in (["doctor"], ["enrol"], ["renew"], ["next", "--day", "today"]):
+                assert main([*words, *config]) == 1
+                out, err = capsys.readouterr()
+                assert f"{file}: không phải tệp / is no file → " in out + err
+        file.unlink()
+        if aside.exists():
+            aside.rename(file)
+
+
+def test_a_state_folder_that_nothing_is_told_of_is_one_fault_and_ends_no_look(shared: StationRig) -> None:
+    """A worn card answers EIO, and an account that may not look in there is not permitted."""
+    away = replace(shared.config.paths, state_dir=shared.config.paths.state_dir / ("x" * 256))
+    config = replace(shared.config, paths=away)
+    assert [*check_files.enrolment(config), *check_files.journal(config)] == []
+    state, _ = check_files.folders(config)
+    assert_fault(state, "File name too long", "read-only")
+
+
+def test_a_journal_of_newer_software_is_no_silence_without_a_reason(tmp_path: Path) -> None:
+    """The station has no timetable then and takes no order, and all else about it is well."""
+    station = make_station(tmp_path)
+    folder = paths.journal(station.config)
+    assert list(check_files.journal(station.config)) == [], "before the first start there is none"
+    Store(folder, Origin(STATION, "edge-agent test", "b1")).close()
+    assert list(check_files.journal(station.config)) == []
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    (finding,) = check_files.journal(station.config)
+    assert_fault(finding, "newer software wrote it", "install the newer version again")
+
+
+def test_documents_that_the_old_software_has_kept_count_before_the_new_one_is_started(tmp_path: Path) -> None:
+    """Doctor looks between an update and the restart: it tells nobody to renew what was renewed."""
+    station = make_station(tmp_path)
+    config = station.config
+    keeper = believing(config.trust.file.read_bytes(), (), config.site)
+    for area in ("vn/ha-noi", AREA):
+        renew(station.keyring, area, UtcMs(NOW.utc + 60 * DAY_MS))
+    store = Store(paths.journal(config), Origin(STATION, "edge-agent test", "b1"))
+    store.begin()
+    for envelope in station.keyring.lacking(AREA, keeper.standing.heads):
+        store.save_trust(read_document(envelope).area, envelope, keeper.anchor)
+    store.commit()
+    store.close()
+    with closing(sqlite3.connect(paths.journal(config) / FILE_NAME)) as connection:
+        connection.execute("ALTER TABLE jobs DROP COLUMN urgent")
+        connection.execute(f"PRAGMA user_version = {VERSION - 1}")
+    assert_well(check_files.trust_file(config, replace(NOW, utc=UtcMs(NOW.utc + 120 * DAY_MS))))

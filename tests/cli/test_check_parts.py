@@ -52,7 +52,7 @@ def test_programs_that_are_there_work_in_the_sandbox(shared: StationRig) -> None
 
 def test_without_bubblewrap_nothing_of_it_works(shared: StationRig) -> None:
     sandbox, *others, stems = check_parts.programs(shared.config, Sandbox("/nowhere/bwrap"))
-    assert_fault(sandbox, "is not there", "apt install bubblewrap")
+    assert_fault(sandbox, "chưa cài / is not there", "apt install bubblewrap")
     assert len(others) == 2
     assert all(finding.fault for finding in others)
     assert_well(stems)
@@ -108,7 +108,9 @@ def test_a_clock_chip_that_is_configured_and_not_there_is_a_fault_and_so_is_one_
     assert_fault(check_parts.clock_chip(config, utc, chips), "there is none", "[clock] rtc = false")
     (chips / "rtc0").mkdir(parents=True)
     (chips / "rtc0" / "since_epoch").symlink_to("/proc/self/mem")  # EIO, as of one whose oscillator has stopped: EINVAL
-    assert_fault(check_parts.clock_chip(config, utc, chips), "rtc0 tells no time: ", "change its battery")
+    assert_fault(
+        check_parts.clock_chip(config, utc, chips), "rtc0 không cho giờ / tells no time: ", "change its battery"
+    )
     without = replace(config, clock=replace(config.clock, rtc=False))
     assert_well(check_parts.clock_chip(without, utc, chips))
 
@@ -188,7 +190,7 @@ def with_chip(station: StationRig, chip: str) -> Finding:
 
 def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) -> None:
     assert_fault(with_chip(shared, "/dev/gpiochip99"), "No such file", "gpiodetect")
-    assert_fault(with_chip(shared, str(shared.file)), "is no device", "gpiodetect")
+    assert_fault(with_chip(shared, str(shared.file)), "không phải thiết bị / is no device", "gpiodetect")
     assert_well(with_chip(shared, "/dev/null"))
 
 
@@ -251,6 +253,18 @@ def test_a_card_that_opens_and_one_that_is_not_there(shared: StationRig) -> None
     assert_fault(check_parts.card_opens(CardConfig("hw:CARD=Nowhere")), "hw:CARD=Nowhere does not open", "aplay -L")
 
 
+def test_a_card_is_left_alone_where_nobody_can_tell_whether_it_is_needed(shared: StationRig) -> None:
+    """A broadcast that begins just then would find it busy."""
+    (finding,) = check_parts.sound_cards(shared.config, device_up=None)
+    assert "not opened" in finding.seen
+
+
+@pytest.mark.host
+def test_a_card_on_which_every_play_would_fail_is_a_fault(shared: StationRig) -> None:
+    """Some drivers round a buffer up, to more than an emergency could take back."""
+    assert_fault(check_parts.card_opens(CardConfig("null", period_ms=400, periods=8)), "null holds 3200 ms", "aplay -L")
+
+
 @pytest.mark.parametrize(
     ("device", "there"),
     [
@@ -302,7 +316,7 @@ def test_an_ear_that_opens_and_one_that_is_not_there(shared: StationRig) -> None
     (finding,) = check_parts.ears(with_ear(shared, "null"))
     assert_well(finding)
     (finding,) = check_parts.ears(with_ear(shared, "hw:CARD=Nowhere"))
-    assert_fault(finding, "hw:CARD=Nowhere does not open", "arecord -L")
+    assert_fault(finding, "hw:CARD=Nowhere không mở được / does not open", "arecord -L")
 
 
 def test_an_ear_that_is_listening_is_no_fault(shared: StationRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,6 +326,7 @@ def test_an_ear_that_is_listening_is_no_fault(shared: StationRig, monkeypatch: p
     monkeypatch.setattr(alsaaudio, "PCM", busy)
     (finding,) = check_parts.ears(with_ear(shared, "hw:2,0"))
     assert_well(finding)
+    assert finding.what.vi == "đầu đo tiếng tại loa", "and no headphones, “tai nghe”"
     assert "in use" in finding.seen
 
 

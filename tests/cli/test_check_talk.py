@@ -6,6 +6,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import create_authority, issue_client, issue_server, load_authority
+from edge_agent.software import software
 from edge_agent.sync import resolving
 from tests.cli.findings import (
     EARLIER,
@@ -38,6 +40,8 @@ from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
 from tests.host.tls_records import Records
 from tests.identity.street import Office, office
+
+ROUND_TRIP_S = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,16 @@ def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
         found = check_talk.agent(absence)
         assert found.fault
         assert found.seen.startswith(ABSENCES[absence][0].vi)
+
+
+def test_what_was_installed_and_does_not_run_yet_is_told() -> None:
+    """An update that nobody has restarted for: until then the old software runs on."""
+    seen = read_status(picture())
+    older = check_talk.agent(replace(seen, software="edge-agent 0.1.0+00000000"))
+    assert "edge-agent 0.1.0+00000000 is running" in older.seen
+    assert f"{software()} đã cài, khởi động lại để dùng / is installed, restart to use it" in older.seen
+    assert_well(older)
+    assert "is installed" not in check_talk.agent(replace(seen, software=software())).seen
 
 
 def test_what_manifests_a_station_has_and_what_it_lacks(shared: StationRig) -> None:
@@ -88,6 +102,8 @@ def test_the_device_process_that_runs_and_the_one_that_does_not(up: bool | None,
 def test_a_clock_that_is_trusted(shared: StationRig) -> None:
     assert_well(check_talk.clock(shared.config, NOW))
     assert_fault(check_talk.clock(shared.config, replace(NOW, max_error_ms=121_000)), "NOT TRUSTED", "check network")
+    disputed = replace(NOW, source=ClockSource.DISPUTED)
+    assert_fault(check_talk.clock(shared.config, disputed), "NOT TRUSTED", "tell the centre")
 
 
 @pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR])
@@ -137,6 +153,12 @@ def stranger(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.certificate, server.key)
     return context
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the broker is, its refusal is heard; where none comes this would only be waited for."""
+    monkeypatch.setattr(check_talk, "REFUSAL_S", 60)
 
 
 @pytest.mark.host
@@ -195,6 +217,7 @@ def test_a_broker_that_has_taken_our_certificate_and_then_ends_is_not_said_to_re
 
 
 @pytest.mark.host
+@pytest.mark.usefixtures("patient")
 @needs_broker
 def test_a_broker_that_refuses_our_certificate(tmp_path: Path) -> None:
     station = make_station(tmp_path)
@@ -208,7 +231,21 @@ def test_a_broker_that_refuses_our_certificate(tmp_path: Path) -> None:
     assert "máy chủ không nhận chứng thư của trạm" in finding.seen
 
 
+def test_a_refusal_is_waited_for_as_long_as_the_line_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes a round trip behind the handshake: over 2G doctor called a certificate well that was refused."""
+    monkeypatch.setattr(check_talk, "REFUSAL_S", 0.01)
+    station = make_station(tmp_path)
+    identity = station.keyring.server("broker")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.certificate, identity.key)
+    context.num_tickets = 0
+    context.sni_callback = lambda *_: time.sleep(ROUND_TRIP_S)
+    with answering(context, lambda _: time.sleep(ROUND_TRIP_S)) as port:
+        assert_fault(ask(station, port), "it hung up at once", "enrol")
+
+
 @pytest.mark.host
+@pytest.mark.usefixtures("patient")
 @needs_broker
 @pytest.mark.parametrize(
     ("days", "vi", "en", "remedy"),
@@ -253,6 +290,18 @@ def test_a_broker_of_another_authority_is_not_ours(shared: StationRig, tmp_path:
     assert "chứng thư của máy chủ do nơi khác cấp" in finding.seen
 
 
+@pytest.mark.parametrize("over_tls", [True, False])
+def test_who_answers_for_a_sim_without_credit_sends_nobody_for_another_code_before_the_sim_was_looked_at(
+    shared: StationRig, tmp_path: Path, over_tls: bool
+) -> None:
+    """No station is enrolled over such a line, and the code that was given out for it is lost in 72 hours."""
+    page = b"HTTP/1.1 302 Found\r\nLocation: http://nap-tien.example.vn/\r\n\r\n"
+    with answering(stranger(tmp_path) if over_tls else page) as port:
+        finding = ask(shared, port)
+    assert finding.remedy is not None
+    assert (finding.remedy.vi.startswith("xem SIM"), finding.remedy.en.startswith("look at the SIM")) == (True, True)
+
+
 def renewed_at(station: StationRig, url: str) -> Finding:
     config = station.config
     return check_talk.renewals(replace(config, enrolment=replace(config.enrolment, url=url)))
@@ -295,9 +344,9 @@ def test_a_port_that_speaks_no_tls(shared: StationRig) -> None:
 
 
 def test_a_port_where_nobody_listens(shared: StationRig) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    assert_fault(ask(shared, port), "refused", "firewall")
+    with closing(socket.socket()) as dead:
+        dead.bind(("127.0.0.1", 0))  # and it does not listen: refused, and nobody else's meanwhile
+        assert_fault(ask(shared, dead.getsockname()[1]), "refused", "firewall")
 
 
 def test_a_host_that_no_name_server_knows(shared: StationRig) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import pytest
 
-from edge_agent import __version__
+from edge_agent.software import software
 from tests.cli.stations import make_station
 from tests.console.pictures import picture
 
@@ -63,7 +63,7 @@ def test_every_task_names_the_configuration_that_it_takes(task: str) -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert run("--version").stdout == f"edge-agent {__version__}\n"
+    assert run("--version").stdout == f"{software()}\n"
 
 
 @pytest.mark.parametrize(

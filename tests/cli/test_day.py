@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,8 +31,10 @@ from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.sync.reports import PlayStatus
 from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keeper import believing
 from tests.cli.stations import StationRig, make_station
 from tests.console.pictures import FLOOD, picture
+from tests.journal.rigs import name_a_table
 from tests.trust import makers
 
 ORIGIN = Origin("dt-01", "edge-agent 1.2.3", "b1")
@@ -120,6 +123,8 @@ def test_today_and_tomorrow_are_the_stations_own_days_by_the_agents_clock(desk: 
     desk.keep(daily())
     desk.agent_runs(clock=replace(CLOCK, utc=UtcMs(makers.NOON + 13 * HOUR_MS)))  # 01:00 of October 2nd there
     assert desk.next("--day", "hom-nay")[1].startswith("Lịch phát T6 02/10/2026")
+    for form in ("NFC", "NFD"):
+        assert desk.next("--day", unicodedata.normalize(form, "hôm-nay"))[1].startswith("Lịch phát T6 02/10/2026")
     assert desk.next("--day", "tomorrow")[1].startswith("Lịch phát T7 03/10/2026")
 
 
@@ -130,6 +135,25 @@ def test_a_minute_shows_what_sounds_then_and_the_next_after_it(desk: Desk) -> No
     assert [line[:11] for line in lines if "Bản tin" in line] == ["17h00–17h01", "18h00–18h01"]
     lines = desk.next("--day", "2026-10-02", "--at", "12:00")[1].splitlines()
     assert [line[:11] for line in lines if "Bản tin" in line] == ["17h00–17h01"]
+
+
+@pytest.mark.parametrize(
+    ("words", "over"),
+    [
+        (["--at", "05:30"], True),
+        (["--day", "2026-09-30"], True),
+        (["--day", "hom-nay"], True),
+        (["--at", "12:00"], False),
+        (["--day", "ngay-mai", "--at", "05:30"], False),
+    ],
+)
+def test_nobody_takes_a_plan_for_what_has_been(desk: Desk, words: list[str], over: bool) -> None:
+    """Of this morning's bulletin it says nothing, whether it was heard or missed."""
+    desk.keep(daily())
+    desk.agent_runs()
+    status, out, err = desk.next(*words)
+    assert (status, "05h30" in out) == (0, "ngay-mai" in words)
+    assert err.startswith("chỉ tính từ bây giờ; buổi đã qua: sudo journalctl") == over
 
 
 def test_one_zone_is_told_without_what_it_does_not_concern(desk: Desk) -> None:
@@ -183,6 +207,15 @@ def test_machines_get_every_field_with_stable_names(desk: Desk) -> None:
         "cut": False,
         "rehearsal": False,
     }
+
+
+def test_what_machines_get_turns_no_writing_round(desk: Desk) -> None:
+    """A title is its signer's, and a technician looks at it on his own terminal."""
+    desk.keep(daily(items=[makers.clip_item(title="Bản tin\u202e sáng")]))
+    desk.agent_runs()
+    told = desk.next("--day", "2026-10-02", "--json")[1]
+    assert "Bản tin\\u202e sáng" in told
+    assert json.loads(told)[0]["title"] == "Bản tin\u202e sáng"
 
 
 def test_the_day_is_drawn_into_a_file(desk: Desk, tmp_path: Path) -> None:
@@ -292,6 +325,16 @@ def test_an_order_whose_key_was_revoked_meanwhile_is_not_in_it(desk: Desk) -> No
     assert json.loads(desk.next("--day", "2026-10-02", "--json")[1]) == []
 
 
+def test_what_a_stored_order_is_called_moves_no_cursor(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nobody has set up a log, it is the terminal's."""
+    desk.keep(daily())
+    desk.agent_ends()
+    with closing(sqlite3.connect(desk.folder / FILE_NAME, isolation_level=None)) as connection:
+        connection.execute("UPDATE jobs SET envelope = x'7b7d', job_id = ?", ("x\x1b]0;evil\x07\x9b2J",))
+    desk.next("--day", "2026-10-02")
+    assert r"stored job refused now job='x\x1b]0;evil\x07\x9b2J'" in caplog.text
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_nothing_in_the_journals_folder_changes(desk: Desk, running: bool) -> None:
     desk.keep(daily())
@@ -328,6 +371,31 @@ def test_a_journal_of_another_version_is_not_touched(desk: Desk) -> None:
     assert (status, out) == (1, "")
     assert "edge-agent doctor" in err
     assert not [name for name in os.listdir(desk.folder.parent) if "quarantined" in name]
+
+
+def test_what_a_spoiled_journal_is_called_moves_no_cursor(desk: Desk) -> None:
+    """SQLite quotes what it finds there, and the journal is the service's, which may have been taken over."""
+    desk.agent_ends()
+    name_a_table(desk.folder / FILE_NAME, "x\x1b]0;evil\x07\x9b2J")
+    desk.agent_runs()
+    status, out, err = desk.next("--day", "today")
+    assert (status, out) == (1, "")
+    assert "malformed database schema (x?]0;evil??2J)" in err
+
+
+def test_a_trust_file_that_a_worn_card_does_not_give_back_hides_nothing_of_what_will_play(desk: Desk) -> None:
+    """The agent goes by what it has kept beside it."""
+    desk.keep(daily())
+    believed = believing(makers.trust_file(), (), desk.station.config.site)
+    desk.store.begin()
+    for area, envelope in believed.unkept():
+        desk.store.save_trust(area, envelope, believed.anchor)
+    desk.store.commit()
+    desk.station.given.trust.unlink()
+    desk.station.given.trust.symlink_to("/proc/self/mem")  # which no read brings anything from but EIO
+    desk.agent_runs()
+    status, out, _ = desk.next("--day", "2026-10-02")
+    assert (status, "05h30" in out) == (0, True)
 
 
 def test_a_trust_file_of_another_realm_is_said_with_what_to_do(desk: Desk) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from demo.ward import Ward
-from edge_agent.cli import check_parts, check_talk, doctor, main
+from edge_agent.cli import check_files, check_parts, check_talk, doctor, main
 from tests.audio.making import needs_decoder, needs_voice
 from tests.cli.findings import NOBODY, assert_fault, assert_well, is_root, needs_broker
 from tests.cli.stations import StationRig, make_station
@@ -58,6 +60,23 @@ def test_a_configuration_that_the_service_cannot_read_is_not_called_well() -> No
         assert_fault(doctor.configuration(station.config, station.file, NOBODY), "cannot read it", "chmod a+r")
         station.file.chmod(0o644)
         assert_well(doctor.configuration(station.config, station.file, NOBODY))
+
+
+@is_root
+def test_without_sudo_doctor_ends_and_sends_nobody_to_enrol_the_station_anew(shared: StationRig) -> None:
+    """The console's own words sent a technician to it; what he may not look into ended it with a traceback."""
+    program = (  # what it imports may be closed to other users too, so it becomes one afterwards
+        "import os, sys, pathlib; from edge_agent.audio import alsa, capture; from edge_agent.cli import doctor;"
+        "from edge_agent.config import load; file = pathlib.Path(sys.argv[1]); config = load(file);"
+        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(doctor.run(config, file))"
+    )
+    command = [sys.executable, "-c", program, str(shared.file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = done.stdout.splitlines()
+    assert "".join(told[-1:]).endswith("the remedy stands behind →"), done.stderr
+    for what in (check_files.TRUST, check_files.SIGNING_KEY, check_files.TLS_KEY, check_files.CERTIFICATE):
+        (line,) = [line for line in told if line.startswith(f"LỖI/FAULT {what.vi} / ")]
+        assert line.endswith("Permission denied → chạy doctor bằng sudo / run doctor with sudo")
 
 
 @pytest.mark.parametrize(("walls", "looked"), [("unit", True), ("bwrap", False)])
@@ -111,5 +130,5 @@ def test_a_station_that_runs_is_well_from_top_to_bottom(tmp_path: Path) -> None:
                 break
         assert printed.splitlines()[-1] == "Không có lỗi / no fault.", printed
         assert "SIMULATED" in printed
-        assert "not opened, as the device process is running" in printed
+        assert "not opened, as the device process may need it" in printed
         assert "turned away" not in (tmp_path / "io.log").read_text(), "doctor must not knock at the device process"

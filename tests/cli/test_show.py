@@ -88,7 +88,7 @@ def test_without_an_agent_the_remedy_is_told_and_the_exit_is_1(
     told = capsys.readouterr()
     assert told.out == ""
     assert "không chạy" in told.err
-    assert "systemctl status edge-agent; journalctl -u edge-agent" in told.err
+    assert "systemctl status edge-agent; sudo journalctl -u edge-agent" in told.err
 
 
 def test_an_old_picture_is_not_shown_as_if_it_were_now(station: StationRig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +153,13 @@ def test_a_socket_that_a_dead_process_left_is_nobody(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as left:
         left.bind(str(path))
     assert path.exists()
+    assert device_up(path) is False
+
+
+def test_whatever_else_lies_in_the_sockets_place_is_nobody(tmp_path: Path) -> None:
+    """The device process may have been taken over, and ends no console by what it lays there."""
+    path = tmp_path / "io.sock"
+    path.symlink_to(path)
     assert device_up(path) is False
 
 

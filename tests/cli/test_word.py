@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main, paths
+from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from tests.cli.stations import make_station
-from tests.journal.rigs import transaction
+from tests.journal.rigs import name_a_table, transaction
 from tests.journal.samples import record_of
 from tests.trust import makers
 
@@ -56,3 +57,10 @@ def test_what_a_terminal_would_obey_is_no_word(rig, capsys: pytest.CaptureFixtur
     assert main(["word", "--config", str(rig.file)]) == 1
     out, told = capsys.readouterr()
     assert (out, "is damaged" in told) == ("", True)
+
+
+def test_what_a_spoiled_journal_is_called_moves_no_cursor(rig, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(paths.journal(rig.config), ORIGIN).close()
+    name_a_table(paths.journal(rig.config) / FILE_NAME, "x\x1b]0;evil\x07\x9b2J")
+    assert main(["word", "--config", str(rig.file)]) == 1
+    assert "malformed database schema (x?]0;evil??2J)" in capsys.readouterr().err

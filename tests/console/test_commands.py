@@ -23,12 +23,14 @@ from edge_agent.console.commands import (
 from edge_agent.console.screen import View
 from edge_agent.console.status import Absence
 from edge_agent.console.words import COLUMNS, Language, width
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.sync.messages import NEXT_MAX
 from edge_agent.sync.reports import HostStatus, OfferStatus, ZoneStatus
 from tests.console.pictures import AT, BULLETIN, CHO, DINH, FLOOD, FLOOR, NAME, SITE, held, status
@@ -62,6 +64,12 @@ def never() -> View:
         (unicodedata.normalize("NFD", "vì sao"), Command.WHY),
         (" status  ", Command.STATUS),
         ("thoát", Command.QUIT),
+        ("vì sao im lặng ?", Command.WHY),
+        ("vì\u00a0sao", Command.WHY),
+        ("\u00a0ｔｔ\u2003", Command.STATUS),
+        ("？", Command.HELP),
+        ("\ufffd", Command.UNKNOWN),
+        ("€", Command.UNKNOWN),
         ("", Command.NONE),
         ("rm -rf /", Command.UNKNOWN),
     ],
@@ -85,6 +93,12 @@ def test_the_help_names_every_command(language: Language) -> None:
     words = set(lines.replace("(", " ").replace(")", " ").replace(",", " ").split())
     for command in set(Command) - {Command.NONE, Command.UNKNOWN}:
         assert words & {name for name, meant in NAMES.items() if meant is command}, command
+
+
+def test_doctor_is_named_as_it_has_to_be_typed() -> None:
+    """Without sudo it sees neither keys nor the state folder, and called a well station faulty."""
+    assert "  sudo edge-agent doctor" in typed("?").splitlines()
+    assert "   → kiểm tra mạng, SIM: sudo edge-agent doctor" in typed("vs", view=View(status(online=False), True))
 
 
 def test_status_says_what_the_ear_at_a_horn_heard_and_how_loud() -> None:
@@ -116,6 +130,17 @@ def test_status_says_when_the_line_to_a_server_that_has_answered_is_down() -> No
     assert "\nMáy chủ: ĐANG MẤT KẾT NỐI, lệnh mới không đến được; nhật ký chờ gửi: 3\n" in told
 
 
+def test_status_says_of_a_disputed_clock_that_one_of_two_is_wrong() -> None:
+    view = View(status(clock=replace(FLOOR, source=ClockSource.DISPUTED)), device_up=True)
+    assert "\n  → NTP hoặc máy chủ sai giờ: so với giờ điện thoại, báo trung tâm\n" in typed("tt", view=view)
+
+
+@pytest.mark.parametrize(("free_mb", "full"), [(FETCH_FREE_BYTES_MIN // 1_000_000 + 1, False), (536, True), (0, True)])
+def test_status_says_when_the_card_is_so_full_that_recordings_are_refused(free_mb: int, full: bool) -> None:
+    told = typed("tt", view=View(status(host=HostStatus(storage_free_mb=free_mb)), device_up=True))
+    assert f"\nHộp máy: bộ nhớ trống {free_mb} MB{', THẺ NHỚ GẦN ĐẦY: xóa bớt tệp' if full else ''}\n" in told
+
+
 def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> None:
     zones = (ZoneStatus(CHO, "Chợ", None, FLOOD.job_id, 100),)
     view = View(
@@ -129,7 +154,7 @@ def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> N
         "  → check network and SIM: the time comes from the server or NTP\n"
         "Server: NO ANSWER since the start; records to be sent: 0\n"
         "Sound, relays: DOWN\n"
-        "  → see: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50\n"
+        "  → see: systemctl status edge-agent-io; sudo journalctl -u edge-agent-io -n 50\n"
         "Box: LOW VOLTAGE: check the power supply\n"
         "Zones:\n"
         '  cho: Chợ, relay unknown, PLAYING "Lũ trên sông Hồng"\n'
@@ -137,7 +162,7 @@ def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> N
         "Playing:\n"
         "  17:30 Wed 2026-11-25  [EMERGENCY] Lũ trên sông Hồng\n"
         "    playing; Chợ, dinh-lang\n"
-        "Next: no broadcast job waits."
+        "Next: nothing yet; new orders that have come wait."
     )
 
 
@@ -194,7 +219,7 @@ def test_next_without_a_trusted_clock_says_so_first() -> None:
 
 def test_why_numbers_the_causes_and_names_the_remedy_below_each() -> None:
     lines = typed("vs", session(Language.EN), View(status(next=()), device_up=False)).splitlines()
-    assert [line[:5] for line in lines] == ["1. Th", "   → ", "2. Th", "   → "]
+    assert [line[:5] for line in lines] == ["1. Th", "   → ", "2. Th", "   → ", "     "]
 
 
 @pytest.mark.parametrize("command", PICTURES)
@@ -232,6 +257,13 @@ def test_what_is_no_command_is_shown_with_the_remedy() -> None:
 
 def test_noise_of_a_wrong_speed_is_called_by_its_name() -> None:
     assert "115200" in typed("\ufffd\ufffdx")
+
+
+@pytest.mark.parametrize("line", ["sudo edge-agent doctor", "Edge-agent doctor", "journalctl -u edge-agent -n 50"])
+def test_what_a_remedy_names_is_sent_to_the_shell_that_knows_it(line: str) -> None:
+    """The help named it, it was no command, and the way from there was the help."""
+    assert typed(line) == "Lệnh này không gõ ở đây: đăng nhập vào trạm (SSH) rồi gõ. Ở đây: ?"
+    assert understand(line) is Command.UNKNOWN
 
 
 def unknown(times: int) -> tuple[Session, list[tuple[str, ...]]]:
@@ -310,7 +342,7 @@ def test_times_are_those_of_the_stations_own_zone() -> None:
 @pytest.mark.parametrize(
     ("ahead_ms", "words"),
     [
-        (-1, "in 0 s"),
+        (0, "in 0 s"),
         (59_999, "in 59 s"),
         (61_000, "in 1 min 1 s"),
         (599_999, "in 9 min 59 s"),

@@ -162,11 +162,14 @@ def test_a_line_that_hangs_up_is_opened_again(tmp_path: Path) -> None:
         assert second.ask("en") == ["English."]
 
 
-def test_a_port_that_is_plugged_in_later_is_found(tmp_path: Path, terminal: Terminal) -> None:
+def test_a_port_that_is_plugged_in_later_is_found_and_meanwhile_that_is_said_in_vietnamese(
+    tmp_path: Path, terminal: Terminal, caplog: pytest.LogCaptureFixture
+) -> None:
     port = tmp_path / "ttyUSB0"
     with served(port) as console:
         console.join(0.2)  # it has looked for the port some times by now
         assert console.is_alive()
+        assert "tự thử lại: xem đúng tên cổng chưa" in caplog.text
         port.symlink_to(terminal.path)
         terminal.until(PROMPT)
 
