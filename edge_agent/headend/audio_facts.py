@@ -1,4 +1,4 @@
-"""Find out what an order says of an audio file: length, digest, duration. Judges nothing about its sound.
+"""Find out what an order says of an audio file: length, digest, duration. Judges of its sound only that there is any.
 
 The file is the operator's own and already published by him, so it is decoded without the sandbox that a station needs.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edge_agent.audio.decoder import LET_IN, NOT_LET_IN
 from edge_agent.audio.joined import another_begins
+from edge_agent.audio.loudness import MEASURABLE_MS, SILENT_LUFS
 from edge_agent.core.programme import unlike
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.units import SECOND_MS, ClipKey
@@ -23,6 +24,14 @@ from edge_agent.headend.errors import HeadendError
 DECODE_S_MAX = 300
 # The longest clip, two hours, takes about 15 s; the rest is for a slow machine.
 PROGRESS = re.compile(rb"^out_time_us=(\d+)$", re.MULTILINE)
+COUNTING = "asetpts=N/SR/TB"
+"""By what sounds, as a station does, and not by the file's times: those of a pause that was not recorded go on."""
+MEASURING = (
+    r"aformat=channel_layouts=mono,apad=pad_dur=0.1,ebur128=metadata=1,"
+    r"ametadata=mode=print:key=lavfi.r128.I:file=pipe\\:1"
+)
+"""As a station measures (``audio.loudness``): of all channels together, which a horn gets as one."""
+LUFS = re.compile(rb"^lavfi\.r128\.I=(-?[0-9.]+|-inf)$", re.MULTILINE)
 
 
 class AudioError(HeadendError):
@@ -66,7 +75,10 @@ def facts_of(path: Path, duration_ms: int | None = None) -> AudioFacts:
         another = another_begins(file)
     if another is not None:
         raise AudioError(f"{path}: {explain(Reason.AUDIO_UNREADABLE)} [{Reason.AUDIO_UNREADABLE}]: {another}")
-    return replace(told, duration_ms=measured_ms(path) if duration_ms is None else _confirmed(path, duration_ms))
+    length_ms = measured_ms(path) if duration_ms is None else _confirmed(path, duration_ms)
+    if length_ms >= MEASURABLE_MS:
+        _refuse_silence(path)
+    return replace(told, duration_ms=length_ms)
 
 
 def described(path: Path, duration_ms: int) -> AudioFacts:
@@ -100,6 +112,26 @@ def measured_ms(path: Path) -> int:
 
     Of what stations let in, and no more: an ffmpeg reads much that they refuse when it is due.
     """
+    done = _decoded(path, "-af", COUNTING, "-progress", "pipe:1")
+    found = PROGRESS.findall(done.stdout)
+    if done.returncode != 0 or not found or int(found[-1]) == 0:
+        raise AudioError(f"{path}: {_why_not(done.stderr)}")
+    return -(-int(found[-1]) // 1_000)
+
+
+def _refuse_silence(path: Path) -> None:
+    """Raises AudioError for what no horn in a street would let anybody hear."""
+    try:
+        told = LUFS.findall(_decoded(path, "-af", MEASURING).stdout)
+    except NotMeasuredError:
+        return
+    if told and float(told[-1]) <= SILENT_LUFS:
+        silent = f"{explain(Reason.AUDIO_SILENT)} [{Reason.AUDIO_SILENT}]: {float(told[-1]):.1f} LUFS"
+        raise AudioError(f"{path}: {silent}; thu lại, hoặc chọn tệp khác / record it again, or take another file")
+
+
+def _decoded(path: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """What ffmpeg says of the file when it has decoded all of it. Raises NotMeasuredError."""
     program = shutil.which("ffmpeg")
     if program is None:
         raise NotMeasuredError(
@@ -107,18 +139,14 @@ def measured_ms(path: Path) -> int:
             "or give duration_s in the draft"
         )
     command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file", *LET_IN]
-    command += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-"]
+    command += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", *options, "-f", "null", "-"]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=DECODE_S_MAX, check=False)
+        return subprocess.run(command, capture_output=True, timeout=DECODE_S_MAX, check=False)
     except subprocess.TimeoutExpired as error:
         raise NotMeasuredError(
             f"{path}: {DECODE_S_MAX} giây chưa đọc xong, ghi duration_s trong bản nháp / is not "
             f"decoded after {DECODE_S_MAX} s: give duration_s in the draft"
         ) from error
-    found = PROGRESS.findall(done.stdout)
-    if done.returncode != 0 or not found or int(found[-1]) == 0:
-        raise AudioError(f"{path}: {_why_not(done.stderr)}")
-    return -(-int(found[-1]) // 1_000)
 
 
 def _why_not(stderr: bytes) -> str:

@@ -7,6 +7,7 @@ is one station's topics from another's, and that is the ACL below.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -18,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from edge_agent.durable import write_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.pki import Issued
+from edge_agent.sync.limits import PACKET_BYTES_MAX
 from edge_agent.sync.topics import Up
 
-PACKET_BYTES_MAX = 65_536
-# The whole packet, as the wire format says; what is larger travels over HTTPS by its digest.
 QUEUED_MESSAGES_MAX = 10_000
 # A day without the headend in a commune of 50 stations: 24 hourly states, about as many changes and 50 log batches each
 # are 5,000 messages; doubled. Mosquitto's default of 1,000 silently lost 2,206 of 5,000 that it had acknowledged.
@@ -41,6 +42,8 @@ LOG_BYTES_MAX = 16 * 1024 * 1024
 # that holds the records. Two of these are kept; who asks why the broker ended needs the last lines.
 LOG_LINES = 8
 # An OpenSSL failure takes five lines after the one that names the file.
+NO_QUEUES = "Couldn't open database"
+# Said on stderr, before there is a log, of a file that cannot be read: cut short, rotten, of a newer version.
 SEARCHED = "/usr/sbin:/usr/local/sbin"
 
 
@@ -142,13 +145,21 @@ def _log_path(setup: BrokerSetup) -> Path:
     return setup.directory / "mosquitto.log"
 
 
+def _first_words_path(setup: BrokerSetup) -> Path:
+    return setup.directory / "mosquitto.err"
+
+
 class Mosquitto:
-    """A private broker as a child process; a context manager. ``port`` 0 takes a free one at the first start."""
+    """A private broker as a child process; a context manager. ``port`` 0 takes a free one at the first start.
+
+    ``put_aside``: where the queues lie that the last start could not read.
+    """
 
     def __init__(self, setup: BrokerSetup, port: int = 0) -> None:
         self.setup = setup
         self._child: subprocess.Popen[bytes] | None = None
         self.port = port
+        self.put_aside: Path | None = None
 
     @property
     def pid(self) -> int | None:
@@ -162,11 +173,14 @@ class Mosquitto:
     def start(self) -> None:
         """Write its files, start it, return when it answers. Raises BrokerError with the end of its log."""
         make_private_directory(self.setup.directory)
+        self.put_aside = None
         for _ in range(PORT_ATTEMPTS):
             port = self.port or _free_port(self.setup.host)
             if self._run(port):
                 self.port = port
                 return
+            if self._put_queues_aside():
+                continue
             if self.port or "in use" not in self.log_tail():
                 break  # only a port that somebody took in between is worth another try
         raise BrokerError(f"mosquitto did not start on port {port}: {self.log_tail()}")
@@ -210,16 +224,27 @@ class Mosquitto:
 
     def _run(self, port: int) -> bool:
         config = self._write_files(port)
-        self._child = subprocess.Popen(
-            [_program(), "-c", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with _first_words_path(self.setup).open("wb") as first_words:
+            self._child = subprocess.Popen(
+                [_program(), "-c", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=first_words,
+            )
+        _let_have_every_file(self._child.pid)
         if self._answers(self._child, port):
             return True
         self._end(signal.SIGKILL)
         return False
+
+    def _put_queues_aside(self) -> bool:
+        """What waited for absent stations is worth less than a ward that is on the network."""
+        queues = self.setup.directory / "mosquitto.db"
+        if NO_QUEUES not in _end_of(_first_words_path(self.setup)) or not queues.exists():
+            return False
+        self.put_aside = queues.with_name("mosquitto.db.damaged")
+        queues.replace(self.put_aside)
+        return True
 
     def _write_files(self, port: int) -> Path:
         config = self.setup.directory / "mosquitto.conf"
@@ -254,11 +279,22 @@ class Mosquitto:
             child.wait()
 
     def log_tail(self) -> str:
-        """The end of its own log, for whoever has to find out why it does not run."""
-        try:
-            return " | ".join(_log_path(self.setup).read_text().splitlines()[-LOG_LINES:])
-        except OSError:
-            return "it left no log; is the package complete?"
+        """The end of its log, and what it said before it had one, for whoever has to find out why it does not run."""
+        said = filter(None, map(_end_of, (_log_path(self.setup), _first_words_path(self.setup))))
+        return " | ".join(said) or "it left no log; is the package complete?"
+
+
+def _end_of(log: Path) -> str:
+    try:
+        return " | ".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
+    except OSError:
+        return ""
+
+
+def _let_have_every_file(pid: int) -> None:
+    """Each station is one: of the 1,024 that a shell or a service gives, the thousandth would find none left."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
 
 
 def _program() -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.core.units import HOUR_MS, StationId, UtcMs
+from edge_agent.durable import write_durably
 from edge_agent.headend.enrolment import STATION_NAME
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import alone, write_durably
+from edge_agent.headend.files import alone
 from edge_agent.identity.codes import SLOT_CHARS, Code, new_code
 from edge_agent.identity.messages import DER_BYTES_MAX, SLOT
 from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
@@ -82,8 +83,9 @@ class CodeBook:
                     del entries[slot]
             if len(entries) >= CODES_MAX:
                 raise KeyringError(
-                    f"codes: đã cấp {CODES_MAX} mã, chờ có mã được dùng hoặc quá hạn / {CODES_MAX} are out already; "
-                    "wait until some are used or out of date"
+                    f"codes: sổ đã có {CODES_MAX} mã, kể cả mã đã dùng; chờ mã quá hạn, hoặc hủy mã đã dùng / the book "
+                    f"holds {CODES_MAX}, used ones too: wait until some are out of date, or take back those that are "
+                    "used (`codes list`, `codes drop`)"
                 )
             code = new_code(frozenset(entries))
             entries[code.slot] = Entry(station, area, name, code.key(), UtcMs(now + hours * HOUR_MS))

@@ -17,8 +17,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.audio_facts import AudioFacts
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.https_server import Request, TlsService
 from edge_agent.headend.pki import Issued
 

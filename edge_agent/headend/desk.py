@@ -16,7 +16,7 @@ from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import TrustAhead, ahead_of, welcome_to
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
+from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, StationLog
 from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.headend.trust_file import document_of
@@ -133,6 +133,8 @@ class Desk:
             self._keyring.see()  # a ceremony may have been held since
         except KeyringError as error:
             trouble = LogTrouble(heard.station, str(error))  # answered by what was known before
+        if heard.station not in self._keyring.stations:  # taken out in this moment: a log of years takes long to read
+            return [Unheard(heard.station, Doubt.NOT_ENROLLED, "it is enrolled no more")], []
         if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
             detail = f"the station's log ends at {hello.log.seq}, {held.seq} records are held: an old card was restored"
             trouble = LogTrouble(heard.station, detail)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.composing import expiry_s, topics_of
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.foresight import addressed
 from edge_agent.headend.headend import PUBLISH_S
 from edge_agent.headend.inbox import Inbox
@@ -65,14 +66,24 @@ def sending(
     hears: bool = False,
 ) -> Iterator[Sent]:
     """Publish to ``topics``, else to the order's audience, ``tell`` of each, note the order; answers are heard in the
-    block if ``hears``. Raises PublishError, SigningError, and what ``noting`` raises."""
+    block if ``hears``. Raises PublishError, SigningError, and what ``noting`` raises; behind the block where it is out.
+    """
     order = read_order(envelope)
     expiry = expiry_s(order, now)
     wanted = {enrolled.station for enrolled in addressed(keyring.stations, order)}
+    receipts: Receipts = ()
+    trouble: HeadendError | None = None
     with talking(keyring, broker, (Up.ANSWER,) if hears else ()) as talk:
-        with noting as handed:
-            receipts = talk.publish(topics or topics_of(order), envelope, expiry, _both(handed, tell))
+        try:
+            with noting as handed:
+                receipts = talk.publish(topics or topics_of(order), envelope, expiry, _both(handed, tell))
+        except HeadendError as error:
+            if not receipts:
+                raise
+            trouble = error  # of the books: it has gone out, and who has not obeyed it must be known first
         yield Sent(receipts, lambda wait_s: _answers(talk.heard(wait_s), digest_of(envelope), wanted))
+    if trouble is not None:
+        raise trouble
 
 
 class Talk:

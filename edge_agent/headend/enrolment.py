@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.core.units import StationId
-from edge_agent.headend.files import write_durably
+from edge_agent.durable import write_durably
 from edge_agent.trust.fields import AREA, NAME, Fields, form, free_text
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
 from edge_agent.trust.roles import PUBLIC_HEX

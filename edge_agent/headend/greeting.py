@@ -5,6 +5,7 @@ The key that signs here tells the time and what is kept of a station. It starts 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,12 +68,10 @@ class Greeter:
         self._read: dict[StationId, tuple[tuple[int, int], LogCursor]] = {}
 
     def answer(self, station: str, envelope: bytes) -> bytes | None:
-        """The welcome; None for whoever is no enrolled station. By what lies in the files now."""
+        """The welcome; None for whoever is no enrolled station. By what lies in the files now, if it can be read."""
         with self._alone:  # a look at two files; they are read when somebody has written one
-            try:
+            with contextlib.suppress(KeyringError):  # a slip in one of them: answered by what was known before
                 self._keyring.see()
-            except KeyringError:
-                return None
             stations, realm = self._keyring.stations, self._keyring.realm
         # Anybody may ask: while it is found out whether a station does, whose turn it is waits for nobody.
         heard = hear(stations, realm, f"{ROOT}/u/{station}/hello", envelope)

@@ -29,11 +29,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from edge_agent.durable import write_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import remove_durably, write_durably
 from edge_agent.headend.passphrases import Ask
 from edge_agent.headend.pkcs8_scrypt import LABEL as LOCKED
 from edge_agent.headend.pkcs8_scrypt import encrypted_pem
+from edge_agent.identity.files import remove_durably
 from edge_agent.trust.keys import (
     Ed25519Signer,
     PublicKey,

@@ -25,11 +25,12 @@ from pathlib import Path
 from edge_agent.core.events import Rejected
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend import pki
 from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError, unreadable
-from edge_agent.headend.files import EVERYBODY_READS, Stamp, alone, stamp, write_durably
+from edge_agent.headend.files import Stamp, alone, stamp
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued

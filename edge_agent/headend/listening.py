@@ -20,7 +20,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LEVEL_DB_MIN
+from edge_agent.core.site import LEVEL_DB_MIN, VOLUME_MAX, ZONES_MAX
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.enrolment import Enrolled
@@ -53,7 +53,6 @@ RECORDS_MAX = 1_000
 SCOPES_MAX = 7
 # A station, and one of each name that an area may have.
 PLAYS_MAX = 64
-ZONES_MAX = 64
 CONFLICTS_MAX = 16
 ENTRIES_MAX = 500
 # A plan's, as many as a station lists.
@@ -266,7 +265,8 @@ def _policy(fields: Fields) -> PolicyStatus:
 
 def _entry(fields: Fields) -> Planned:
     heard = {
-        ZoneId(one.text("zone", NAME)): one.integer("volume", 0, 100) for one in fields.records("zones", 0, ZONES_MAX)
+        ZoneId(one.text("zone", NAME)): one.integer("volume", 0, VOLUME_MAX)
+        for one in fields.records("zones", 0, ZONES_MAX)
     }
     out = {
         ZoneId(one.text("zone", NAME)): known_or_plain(one, "reason", Reason)
@@ -357,7 +357,7 @@ def _zone(fields: Fields) -> ZoneStatus:
         name=fields.text("name", WORDS),
         relay_on=None if relay == "unknown" else relay == "on",
         playing=None if fields.value("playing") is None else JobId(fields.text("playing", NAME)),
-        volume_max=fields.integer("volume_max", 0, 100),
+        volume_max=fields.integer("volume_max", 0, VOLUME_MAX),
         # None of a zone that has no ear, or whose ear has said nothing, and of a station of the version before.
         heard=None if fields.values.get("heard") is None else _flag(fields, "heard"),
         level_db=None if fields.values.get("level_db") is None else fields.integer("level_db", LEVEL_DB_MIN, 0),
@@ -373,6 +373,7 @@ def _play(fields: Fields) -> PlayStatus:
         planned=read_instant(fields, "planned"),
         zones=tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX)),
         reason=_reason(fields),
+        rehearsal="rehearsal" in fields and _flag(fields, "rehearsal"),
     )
 
 

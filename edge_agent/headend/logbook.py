@@ -14,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_agent.durable import append_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import alone, append_durably, make_private_directory
+from edge_agent.headend.files import alone, make_private_directory
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import GENESIS, ChainPoint, Damage, verify_chain

@@ -6,6 +6,7 @@ the shelf came back with it there is nothing to find, so whoever begins to keep 
 
     manifests.json        in the keyring's directory: epoch; of each scope counter, content, last serials
     head/SCOPE/head.json  on the shelf: the signed head (an area's folder holds those of the areas in it)
+    head/ward             on the shelf: whose it is
     paper/SHA-256         on the shelf: manifests, and the envelopes that they list
     root/VERSION          on the shelf: each root's document, for whoever has not the key of today's heads
 """
@@ -21,10 +22,11 @@ from pathlib import Path
 
 from edge_agent.core.heads import MANIFEST_ORDERS_MAX, Head, ListedTrust, Manifest, area_scope, station_scope
 from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.broker import area_prefixes
 from edge_agent.headend.content import HEAD_FILE
 from edge_agent.headend.errors import HeadendError, KeyringError
-from edge_agent.headend.files import EVERYBODY_READS, alone, write_durably
+from edge_agent.headend.files import alone
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifests import (
@@ -40,7 +42,7 @@ from edge_agent.headend.manifests import (
 )
 from edge_agent.headend.outbox import Outbox
 from edge_agent.trust.bundle import read_document
-from edge_agent.trust.documents import ROOT
+from edge_agent.trust.documents import ROOT, is_above
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.fields import HASH, Fields
 from edge_agent.trust.manifests import parse_head, read_manifest, write_manifest
@@ -48,12 +50,17 @@ from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError, dump, parse
 from edge_agent.trust.timetable import read_instant
 
+OF = "ward"
 RENEW_MS = 12 * HOUR_MS
 # A station calls a head old after 26 h: one renewal may fail.
 
 
 class ShelfError(HeadendError):
     """The manifests cannot be kept; the text says why."""
+
+
+class ScopeFull(ShelfError):
+    """A scope has more orders in force than fit. Its stations keep the manifest before; the others have theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ def renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool = False) -> t
 
 
 def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[str, ...]:
+    _claim(shelf, max(keyring.chain.newest, key=len))
     memory = _remembered(keyring.directory / "manifests.json", now)
     scopes = _scopes(keyring)
     on_shelf = {scope: _head_on(shelf, scope) for scope in scopes}
@@ -110,12 +118,19 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
         memory = _begun_anew(memory, now)
     orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes(now)]
     _put_roots(shelf, keyring.documents)
-    fresh: list[str] = []
+    trust = {area: listed_trust(keyring.documents, area) for area in set(scopes.values())}
+    given_out = dict(memory.scopes)
+    fresh: list[tuple[Manifest, list[Published]]] = []
+    full: list[ScopeFull] = []
     for scope, area in scopes.items():
-        given = memory.scopes.get(scope, GivenOut())
+        given = given_out.get(scope, GivenOut())
         mine = [one for one in orders if addressed_by(scope, one.order)]
         beside = [one for one in orders if _is_for_all_in(area, one.order)]
-        manifest = _manifest(scope, memory.epoch, given, mine, beside, listed_trust(keyring.documents, area), now)
+        try:
+            manifest = _manifest(scope, memory.epoch, given, mine, beside, trust[area], now)
+        except ScopeFull as error:
+            full.append(error)
+            continue
         content = _content(manifest, keyring.realm)
         head = on_shelf[scope]
         lies_there = (
@@ -124,16 +139,36 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
         # One of after now was dated when our clock was ahead: stations refuse it for as long as that day has not come.
         if lies_there and content == given.content and given.issued_at <= now < given.issued_at + RENEW_MS:
             continue
-        given = GivenOut(given.counter + 1, now, content, manifest.upto)
-        memory = Memory(memory.epoch, {**memory.scopes, scope: given})
-        write_durably(keyring.directory / "manifests.json", _written(memory))
-        made = make(replace(manifest, counter=given.counter), keyring.realm, now, keyring.signer("head"))
+        given_out[scope] = GivenOut(given.counter + 1, now, content, manifest.upto)
+        fresh.append((replace(manifest, counter=given.counter + 1), mine))
+    if fresh:  # all in one: it names every scope, and written for each it would take minutes for thousands
+        write_durably(keyring.directory / "manifests.json", _written(Memory(memory.epoch, given_out)))
+    for manifest, mine in fresh:
+        made = make(manifest, keyring.realm, now, keyring.signer("head"))
         envelopes = (*(one.envelope for one in mine), *keyring.documents)
         _put(shelf, made, [one for one in envelopes if paper_of(one).envelope in manifest.papers])
-        fresh.append(scope)
     if fresh:
         _tidy(shelf, scopes, now)
-    return tuple(fresh)
+    if full:
+        raise full[0]
+    return tuple(manifest.scope for manifest, _ in fresh)
+
+
+def _claim(shelf: Path, ward: str) -> None:
+    """The areas above two wards have one head on a shelf: each folder would take back what the other has listed there.
+
+    A folder's documents stand one above the other, and the lowest of them may have come later.
+    """
+    path = shelf / "head" / OF
+    of = path.read_text(errors="replace") if path.exists() else ROOT
+    if of == ward or is_above(ward, of):
+        return
+    if not is_above(of, ward):
+        told = f"mỗi xã một thư mục, thư mục này của / one folder per ward, and this one is of {of}"
+        gone = f"xã đó không còn thì chuyển đi / if it is no more, move away {path.parent}"
+        raise ShelfError(f"--content-dir {shelf}: {told}; {gone}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, ward.encode(), EVERYBODY_READS)
 
 
 def _begun_anew(memory: Memory, now: UtcMs) -> Memory:
@@ -168,8 +203,8 @@ def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
     """Papers go a day after they were last found listed: whoever is fetching them comes to an end."""
     listed: set[str] = set()
     for head in filter(None, (_head_on(shelf, scope) for scope in scopes)):
-        manifest = read_manifest((shelf / "paper" / head.digest).read_bytes())  # whole: it was looked at, or made anew
-        listed |= {head.digest, *manifest.papers}
+        if _lies(shelf, head.digest):  # else it is that of a scope that is full, and the disk has spoilt it since
+            listed |= {head.digest, *read_manifest((shelf / "paper" / head.digest).read_bytes()).papers}
     for path in (shelf / "paper").iterdir():
         if path.name in listed:
             with contextlib.suppress(PermissionError):  # another account's: its day counts from when it was laid down
@@ -198,7 +233,7 @@ def _manifest(
 ) -> Manifest:
     manifest = manifest_of(scope, (epoch, given.counter), mine, trust, now, given.upto, beside)
     if (count := len(manifest.orders)) > MANIFEST_ORDERS_MAX:
-        raise ShelfError(f"manifests: {scope} has {count} orders in force, {MANIFEST_ORDERS_MAX} fit")
+        raise ScopeFull(f"manifests: {scope} has {count} orders in force, {MANIFEST_ORDERS_MAX} fit")
     return manifest
 
 

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.core.units import UtcMs
+from edge_agent.durable import write_durably
 from edge_agent.headend import pki
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import alone, make_private_directory, write_durably
+from edge_agent.headend.files import alone, make_private_directory
 from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, check_form
 from edge_agent.headend.passphrases import Ask, ask

@@ -7,10 +7,12 @@ broker is forgotten again: what a clerk was told did not go out will not sound.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import Stamp
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
@@ -45,14 +47,20 @@ def noted(
             trouble = _went_out(outbox, envelope)
         taken = True
 
+    def settle() -> None:
+        if new is not None and not taken:
+            outbox.forget(envelope, new)
+        renew()
+
     try:
         if is_covered(keyring, read_order(envelope)):
             renew()
         yield handed
-    finally:
-        if new is not None and not taken:
-            outbox.forget(envelope, new)
-        renew()
+    except BaseException:
+        with contextlib.suppress(HeadendError):  # of what is wrong with a file `watch` tells; here, what did not go out
+            settle()
+        raise
+    settle()
     if trouble is not None:
         raise trouble
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from edge_agent.core.job import Job
 from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, Stamp, alone, make_private_directory, stamp, write_durably
+from edge_agent.headend.files import Stamp, alone, make_private_directory, stamp
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.signing import SigningError, digest_of, read_order
 from edge_agent.trust.fields import NAME

@@ -21,16 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from edge_agent.durable import EVERYBODY_READS, OWNER_ONLY, write_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import (
-    EVERYBODY_READS,
-    OWNER_ONLY,
-    alone,
-    make_private_directory,
-    remove_durably,
-    write_durably,
-)
+from edge_agent.headend.files import alone, make_private_directory
 from edge_agent.identity.certificate import legible
+from edge_agent.identity.files import remove_durably
 
 AUTHORITY_DAYS = 3_650
 # Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
@@ -216,8 +211,13 @@ def _every_pem(issued: Issued) -> bytes:
     return before + issued.certificate.read_bytes()
 
 
+def certificates_in(path: Path) -> list[x509.Certificate]:
+    """Those in a file, in their order. Raises PkiError where it is damaged."""
+    return _parsed(path, path.read_bytes())
+
+
 def _read(path: Path) -> x509.Certificate:
-    (found,) = _parsed(path, path.read_bytes())
+    (found,) = certificates_in(path)
     return found
 
 

@@ -13,18 +13,19 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.records import FRESHNESS_UNPROVEN
-from edge_agent.core.site import LEVEL_DB_MIN
+from edge_agent.core.site import LEVEL_DB_MIN, VOLUME_MAX, ZONES_MAX
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import known_or_plain
 from edge_agent.journal.port import StoredRecord
 from edge_agent.trust.fields import NAME, Fields, free_text
-from edge_agent.trust.orders import VOLUME_MAX
+from edge_agent.trust.items import ITEMS_MAX
 from edge_agent.trust.strict_json import INTEGER_MAX, parse
 from edge_agent.trust.timetable import read_instant
 
 TEXT = free_text(500)
-ITEMS_MAX = 20
-ZONES_MAX = 64
+ROUNDED_MS_MAX = 402
+# 20 items in 20 loops, and two chimes: a sound's length is told in milliseconds of which the last has only begun, what
+# was heard of all together in whole ones.
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +215,19 @@ def count(plays: Iterable[Play]) -> Totals:
         rehearsals=len(sounding) - len(real),
         refused_orders=len(refused),
         planned_ms=sum(play.planned_ms for play in real),
-        played_ms=sum(play.played_ms or 0 for play in real),
+        played_ms=sum(_heard_ms(play) for play in real),
         unknown_length=sum(play.played_ms is None for play in real),
         not_heard=sum(play.not_heard for play in real),
         relayed=sum((play.relayed for play in real if play.relayed is not None), start=NOTHING_RELAYED),
         reasons=tuple(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
     )
+
+
+def _heard_ms(play: Play) -> int:
+    """What came to its end was heard whole, but for what rounding takes."""
+    heard = play.played_ms or 0
+    whole = play.outcome is Phase.SUCCEEDED and 0 <= play.planned_ms - heard <= ROUNDED_MS_MAX
+    return play.planned_ms if whole else heard
 
 
 def _zone(fields: Fields) -> ZonePlay:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edge_agent.audio.card import Wiring
 from edge_agent.audio.desk import Desk
-from edge_agent.audio.mixer import SAMPLE_BYTES, VOLUME_MAX, Outlet
+from edge_agent.audio.mixer import SAMPLE_BYTES, Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.prefetch import Prefetch
 from edge_agent.audio.staging import Staged, Stager
@@ -42,10 +42,11 @@ from edge_agent.core.programme import (
     unlike,
 )
 from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, PlayId, ZoneId
+from edge_agent.durable import sync_directory
 from edge_agent.headend.audio_facts import AudioError, AudioFacts, described
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import sync_directory
 
 PREVIEW_MS_MAX = 60 * MINUTE_MS
 # What a ward may sound in a whole day (site.STANDARD); 345 MB of WAV at 48 kHz.

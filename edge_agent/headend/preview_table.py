@@ -16,6 +16,7 @@ SIGNALS = {
     REHEARSAL: "âm báo diễn tập / rehearsal signal",
     ALL_CLEAR: "âm báo yên / all-clear signal",
 }
+DRILL = "DIỄN TẬP / rehearsal: "
 PAUSE = "khoảng nghỉ / pause"
 SPOKEN = " (máy đọc / spoken)"
 RELAYED = " – tiếp âm trực tiếp (nghe thử: phần thay thế) / relayed live (previewed: its stand-in)"
@@ -28,7 +29,7 @@ def table(programme: Programme, rate: int) -> str:
     job, laid = programme.job, programme.timeline
     rows = zip(laid.starts, laid.parts, _names(programme), strict=True)
     lines = [
-        f"{CLASSES[job.cls]} / {job.cls}",
+        f"{DRILL if job.rehearsal else ''}{CLASSES[job.cls]} / {job.cls}",
         HEAD,
         *(f"{_clock(ms_of(at, rate)):>10} {_clock(ms_of(part.frames, rate)):>10}   {name}" for at, part, name in rows),
         *_totals(job, ms_of(laid.frames, rate)),

@@ -8,26 +8,24 @@ log. Each line is an envelope as it was signed, in its one canonical form: there
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_agent.core.events import Rejected
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.durable import write_durably
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.files import write_durably
 from edge_agent.headend.listening import Heard, LogBatch, hear, read_cursor
 from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError, StationLog, disk_refused
 from edge_agent.headend.signing import HELD
 from edge_agent.journal.record import ChainPoint
 from edge_agent.sync.reports import HelloMsg, LogCursor
 from edge_agent.sync.topics import Up, up_topic
-from edge_agent.trust.envelope import Envelope, open_envelope, pae, payload_type, signers_of
+from edge_agent.trust.envelope import Envelope, pae, payload_type, read_envelope, signers_of, write_envelope
 from edge_agent.trust.fields import HASH, NAME, Fields, form
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING, OrderType
-from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import read_instant
 
 _ANOTHER_HISTORY = (
@@ -64,7 +62,7 @@ def proof_path(directory: Path, station: str) -> Path:
 
 def believe(message: bytes, whose: Whose) -> Word:
     """What an envelope says about this station's log; ``WireError`` where it is not signed by whoever may say so."""
-    envelope = _opened(message)
+    envelope = read_envelope(message)
     for kind in (Up.LOG, Up.HELLO):
         if envelope.payload_type == payload_type(kind):
             return _of_station(message, kind, whose)
@@ -76,13 +74,11 @@ def believe(message: bytes, whose: Whose) -> Word:
 
 def canonical_form(message: bytes, keys: Iterable[PublicKey]) -> bytes:
     """The envelope of the same payload with the one signature by one of ``keys``, in the one way to write it."""
-    envelope, known = _opened(message), {key.keyid: key for key in keys}
+    envelope, known = read_envelope(message), {key.keyid: key for key in keys}
     signed = pae(envelope.payload_type, envelope.payload)
     for claim in envelope.signatures:
         if claim.keyid in known and known[claim.keyid].signed(signed, claim.sig):
-            signature = {"keyid": claim.keyid, "sig": _base64(claim.sig)}
-            payload = {"payload": _base64(envelope.payload), "payloadType": envelope.payload_type}
-            return dump({**payload, "signatures": [signature]})
+            return write_envelope(envelope.payload_type, envelope.payload, [claim])
     raise WireError("signatures", "signed by none of the keys that may say this")
 
 
@@ -194,7 +190,7 @@ def _head_of(batch: LogBatch) -> ChainPoint:
 
 def keyid_of(line: bytes) -> str:
     """Of the one signature that a line has."""
-    return _opened(line).signatures[0].keyid
+    return read_envelope(line).signatures[0].keyid
 
 
 def _groups(chains: Sequence[HeldChain]) -> Iterator[tuple[HeldChain, ...]]:
@@ -217,20 +213,9 @@ def _goes_on(kept: Sequence[HeldChain], now: Sequence[HeldChain]) -> bool:
     )
 
 
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _opened(message: bytes) -> Envelope:
-    envelope = open_envelope(message)
-    if isinstance(envelope, Rejected):
-        raise WireError("envelope", envelope.detail)
-    return envelope
-
-
 def _of_station(message: bytes, kind: Up, whose: Whose) -> LogBatch | HelloMsg:
     station: StationId = whose.station.station
-    by = signers_of(_opened(message), whose.station.every_key) or {whose.station.key}
+    by = signers_of(read_envelope(message), whose.station.every_key) or {whose.station.key}
     enrolled = replace(whose.station, key=next(iter(by)))
     heard = hear({station: enrolled}, whose.realm, up_topic(station, kind), message, kept=True)
     if not isinstance(heard, Heard):

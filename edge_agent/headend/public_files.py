@@ -10,8 +10,9 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.handed import CannotBeRead, read_handed
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.trust.fields import NAME, Fields, form

@@ -19,11 +19,12 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, SECOND_MS, MonoMs, StationId, UtcMs
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.files import EVERYBODY_READS, alone, make_private_directory, write_durably
+from edge_agent.headend.files import alone, make_private_directory
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import EARLY_DAYS, certify_client, load_authority, revoke
+from edge_agent.headend.pki import EARLY_DAYS, PkiError, certificates_in, certify_client, load_authority, revoke
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import due, read_certificate
@@ -147,8 +148,8 @@ class Registrar:
     def _known(self, station: StationId) -> list[bytes]:
         """Every certificate of a station that may still be shown, the newest first; also one that was carried to it."""
         carried = self._keyring.folder(station).tls.certificate
-        pems = [path.read_bytes() for path in (self._issued(station), carried) if path.exists()]
-        return [one.public_bytes(Encoding.DER) for pem in pems for one in x509.load_pem_x509_certificates(pem)]
+        there = [path for path in (self._issued(station), carried) if path.exists()]
+        return [one.public_bytes(Encoding.DER) for path in there for one in certificates_in(path)]
 
     def _proven(self, request: EnrolRequest) -> Entry:
         """The entry whose code was typed. A slot that is not there, or is burnt, looks like a wrong code."""
@@ -176,7 +177,7 @@ class Registrar:
         """Of every certificate that is known of a station, in DER. A spoiled file of one keeps no other one out."""
         try:
             return {_key_of(der) for der in self._known(station)}
-        except (OSError, ValueError):
+        except (OSError, ValueError, PkiError):
             return set()
 
     def _certificate_by_code(self, request: EnrolRequest, asked: Asked, now: UtcMs) -> bytes:

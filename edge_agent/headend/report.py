@@ -118,8 +118,8 @@ def collect(directory: Path, wanted: Wanted) -> Reported:
         raise LogbookError(
             f"{directory}: không có nhật ký / no records{f' of {wanted.station}' if wanted.station else ''} here"
         )
-    read = [_read(file) for file in files]
-    plays = [play for one in read for play in one.plays if _is_wanted(play, wanted)]
+    read = [_read(file, wanted) for file in files]
+    plays = [play for one in read for play in one.plays]
     plays.sort(key=lambda play: (play.ended if play.at is None else play.at, play.station, play.job_id))
     return Reported(tuple(plays), tuple(odd for one in read for odd in one.odd))
 
@@ -151,7 +151,8 @@ def as_json(reported: Reported) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _read(file: Path) -> Reported:
+def _read(file: Path, wanted: Wanted) -> Reported:
+    """What of one file is wanted; the rest is let go with it, for all files together may not fit into memory."""
     plays: list[Play] = []
     places: list[tuple[str, int]] = []
     before: set[str] = set()
@@ -174,7 +175,7 @@ def _read(file: Path) -> Reported:
     plays = _with_what_followed(plays, places)
     for again in sorted(place for _, *others in occurrences(plays) for place in others):
         _note(odd, Odd(file.stem, Why.AGAIN, 1, *places[again], plays[again].job_id))
-    return Reported(tuple(without_forgotten(plays)), tuple(odd.values()))
+    return Reported(tuple(play for play in without_forgotten(plays) if _is_wanted(play, wanted)), tuple(odd.values()))
 
 
 def _with_what_followed(plays: Sequence[Play], places: Sequence[tuple[str, int]]) -> list[Play]:

@@ -59,7 +59,7 @@ ENDS = {
 }
 TESTED: Mapping[str, str] = {
     Tested.OK: "tốt",
-    Tested.RELAY_FAILED: WORDS_VI[Reason.RELAY_FAILED],
+    Tested.RELAY_FAILED: "rơ-le không đóng hoặc không mở lại được",
     Tested.BUSY: "đang dùng (chưa kiểm tra)",
     Tested.RESTING: "rơ-le vừa mở (chưa kiểm tra)",
     Tested.DEVICE_FAILED: WORDS_VI[Reason.DEVICE_FAILED],

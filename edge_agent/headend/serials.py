@@ -6,11 +6,13 @@ elsewhere. (Two of one second may be alike; ids are not made of them.)
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from edge_agent.core.units import SECOND_MS, UtcMs
+from edge_agent.durable import write_durably
 from edge_agent.headend.errors import KeyringError, unreadable
-from edge_agent.headend.files import alone, write_durably
+from edge_agent.headend.files import alone
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 
@@ -45,17 +47,20 @@ class Serials:
     def next(self, issuer: str, now: UtcMs, *, at_once: bool = False) -> int:
         """One that this issuer never had; durable before it is returned, so that no crash gives it out twice.
 
-        ``at_once``: a stop waits for no room on a disk. What is not written the clock gives to nobody a second later.
+        ``at_once``: a stop waits for no room on a disk, and for no file that is damaged. What is not written the clock
+        gives to nobody a second later.
         """
         try:
             with alone(self._lock):
                 given = self._following(issuer, now)
                 write_durably(self._path, dump({**self.last(), issuer: given}))
                 return given
-        except OSError:
-            if at_once:
+        except (OSError, KeyringError):
+            if not at_once:
+                raise
+            with contextlib.suppress(KeyringError):
                 return self._following(issuer, now)
-            raise
+            return _by_the_clock(now)
 
     def note(self, issuer: str, serial: int) -> None:
         """One that was given out in another folder."""
@@ -65,4 +70,8 @@ class Serials:
                 write_durably(self._path, dump({**last, issuer: serial}))
 
     def _following(self, issuer: str, now: UtcMs) -> int:
-        return max(self.last().get(issuer, 0) + 1, (now - SERIALS_BEGAN) // SECOND_MS)
+        return max(self.last().get(issuer, 0) + 1, _by_the_clock(now))
+
+
+def _by_the_clock(now: UtcMs) -> int:
+    return max(1, (now - SERIALS_BEGAN) // SECOND_MS)

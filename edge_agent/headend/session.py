@@ -21,16 +21,15 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge_agent.headend.broker import PACKET_BYTES_MAX
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.pki import Issued
 from edge_agent.sync.bare_client import BareClient
+from edge_agent.sync.client import properties
 from edge_agent.sync.guard import PUBLISH
-from edge_agent.sync.limits import ANSWER_BYTES_MAX
+from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX
 
 SESSION_EXPIRY_S = 24 * 3_600
 # What stations say while the headend is restarted waits at the broker; records wait at the stations anyway.
@@ -289,11 +288,3 @@ def client_tls(authority: Path, identity: Issued) -> ssl.SSLContext:
 def _without_delay(_client: Client, _userdata: Any, sock: Any) -> None:
     """A small message after a small one would wait 40 ms for the peer's delayed acknowledgement."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def properties(packet: int, **values: int) -> Properties:
-    """MQTT 5 properties of a packet, by the library's names."""
-    made = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(made, name, value)
-    return made

@@ -5,7 +5,6 @@ Several officers may sign one after the other: each adds a signature to the same
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from edge_agent.core.events import Rejected
@@ -16,7 +15,17 @@ from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given, kind_of, parse_given
 from edge_agent.headend.logbook import HeldChain
 from edge_agent.sync.reports import LogCursor
-from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, Envelope, open_envelope, payload_type, sign
+from edge_agent.trust.envelope import (
+    ENVELOPE_BYTES_MAX,
+    SIGNATURES_MAX,
+    Envelope,
+    Signature,
+    open_envelope,
+    pae,
+    payload_type,
+    sign,
+    write_envelope,
+)
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.orders import GIVEN, OrderType, parse_welcome
@@ -59,16 +68,15 @@ def digest_of(envelope: bytes) -> str:
 def add_signature(envelope: bytes, signer: Signer, called: str = "") -> bytes:
     """The same envelope with one more officer's signature; ``called`` is what her key is called."""
     read_order(envelope)
-    written = json.loads(envelope)
-    if any(one["keyid"] == signer.keyid for one in written["signatures"]):
+    opened = _opened(envelope)
+    if any(claim.keyid == signer.keyid for claim in opened.signatures):
         raise SigningError(
             f"khóa / key {called or signer.keyid[:12]}: đã ký lệnh này, phải là khóa của người khác / has signed this "
             "order already; another officer's key is needed"
         )
-    opened = _opened(envelope)
-    whole = sign(opened.payload_type, opened.payload, [signer])
-    written["signatures"] += json.loads(whole)["signatures"]
-    return _within_bounds(dump(written), len(written["signatures"]))
+    ours = Signature(signer.keyid, signer.sign(pae(opened.payload_type, opened.payload)))
+    signatures = (*opened.signatures, ours)
+    return _within_bounds(write_envelope(opened.payload_type, opened.payload, signatures), len(signatures))
 
 
 def welcome(

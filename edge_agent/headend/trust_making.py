@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.job import JobClass
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.roles import ROOT_HOLDERS, RoleSpec, delegates_of, written_role
 from edge_agent.trust.commands import What
 from edge_agent.trust.documents import ROOT, is_above, valid_ms
 from edge_agent.trust.keys import PublicKey
-from edge_agent.trust.orders import VOLUME_MAX, OrderType
+from edge_agent.trust.orders import OrderType
 from edge_agent.trust.role_limits import VALIDITY_S_MAX
 from edge_agent.trust.strict_json import JsonObject, JsonValue
 

@@ -30,6 +30,10 @@ class Replies:
     asked_at: UtcMs
     plans: dict[StationDay, PlanMsg] = field(default_factory=dict)
     refusals: dict[StationDay, Reason | None] = field(default_factory=dict)
+    _missing: set[StationDay] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._missing = set(product(self.stations, self.asked.values()))
 
     def take(self, heard: Heard) -> None:
         """Keep it if it answers one of our questions."""
@@ -38,13 +42,15 @@ class Replies:
         match heard.said:
             case PlanMsg() as plan if plan.day in self.asked.values() and self._is_fresh(plan):
                 self.plans[heard.station, plan.day] = plan
+                self._missing.discard((heard.station, plan.day))
             case AnswerMsg(verdict=Verdict.REFUSED) as answer if answer.digest in self.asked:
                 self.refusals[heard.station, self.asked[answer.digest]] = answer.reason
+                self._missing.discard((heard.station, self.asked[answer.digest]))
 
     @property
     def whole(self) -> bool:
         """Whether there is nobody left to wait for."""
-        return set(product(self.stations, self.asked.values())) <= self.plans.keys() | self.refusals.keys()
+        return not self._missing
 
     def _is_fresh(self, plan: PlanMsg) -> bool:
         return plan.now >= self.asked_at - CLOCKS_APART_MS

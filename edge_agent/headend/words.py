@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edge_agent.console.words import printable
 from edge_agent.core.as_run import Evidence
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
@@ -106,8 +107,8 @@ def beside(detail: str) -> list[tuple[str, str]]:
 
 
 def in_words(told: Mapping[E, str], said: E) -> str:
-    """Its words, or what a newer station says, as it is (protocol, 3.9)."""
-    return told.get(said, said)
+    """Its words, or what a newer station says, as a terminal may be sent it (protocol, 3.9)."""
+    return told.get(said, printable(said))
 
 
 def reason_words(reason: Reason) -> str:
@@ -117,7 +118,7 @@ def reason_words(reason: Reason) -> str:
 
 def reason_explained(reason: Reason) -> str:
     """Why, in both languages."""
-    return explain(reason) if reason in WORDS_VI else reason
+    return explain(reason) if reason in WORDS_VI else printable(reason)
 
 
 def seconds(ms: int | None) -> str:

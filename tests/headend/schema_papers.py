@@ -166,12 +166,17 @@ ORDERS = {
 
 
 def examples(kind: str) -> list[Any]:
-    """The payloads in docs/examples of that kind."""
+    """The payloads in docs/examples of that kind; of a state also one that shows rehearsals."""
     written = [json.loads(path.read_bytes()) for path in sorted(EXAMPLES.glob("*.json"))]
     payloads = [json.loads(base64.b64decode(one["payload"])) for one in written if "payload" in one]
     if kind == "record":
         return [record["body"] for log in examples("log") for record in log["records"]]
-    return [one for one in payloads if one["type"] == kind]
+    found = [one for one in payloads if one["type"] == kind]
+    return found + [_rehearsing(one) for one in found if one.get("next")]
+
+
+def _rehearsing(state: dict[str, Any]) -> dict[str, Any]:
+    return state | {name: [play | {"rehearsal": True} for play in state[name]] for name in ("playing", "next")}
 
 
 def trust_documents() -> tuple[dict[str, Any], ...]:

@@ -13,10 +13,11 @@ import pytest
 
 from edge_agent.core.job import Job
 from edge_agent.core.units import DAY_MS
+from edge_agent.durable import write_durably
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.composing import compose
-from edge_agent.headend.files import alone, write_durably
+from edge_agent.headend.files import alone
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import renew

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.core.units import DAY_MS, StationId, UtcMs
 from edge_agent.headend.allowance import LOG_BYTES_PER_DAY_MAX, Allowance
-from edge_agent.headend.broker import PACKET_BYTES_MAX
+from edge_agent.sync.limits import PACKET_BYTES_MAX
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import RECORD, FakeStation
 

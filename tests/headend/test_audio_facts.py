@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.loudness import FileSink
+from edge_agent.audio.sandbox import Sandbox
 from edge_agent.headend.audio_facts import AudioError, facts_of
+from tests.audio.making import ffmpeg, needs_decoder
 
 pytestmark = pytest.mark.host
 
@@ -19,7 +23,7 @@ def write_wav(path: Path, frames: int) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(b"\0\0" * frames)
+        file.writeframes(b"\x00\x10\x00\xf0" * (frames // 2) + b"\x00\x10" * (frames % 2))
 
 
 def test_a_file_is_described_by_what_it_is(tmp_path: Path) -> None:
@@ -36,6 +40,20 @@ def test_what_is_no_audio_is_named(tmp_path: Path) -> None:
     (tmp_path / "tin.mp3").write_text("không phải âm thanh")
     with pytest.raises(AudioError, match=r"tin\.mp3: .* is no audio"):
         facts_of(tmp_path / "tin.mp3")
+
+
+@needs_decoder
+@pytest.mark.parametrize("name", ["tin.m4a", "tin.ogg"])
+def test_a_pause_that_was_not_recorded_counts_as_little_as_it_does_at_a_station(tmp_path: Path, name: str) -> None:
+    """A telephone leaves out silence, and what lay between two presses of a button: the file tells a longer time."""
+    written = "aselect=lt(t\\,2)+gt(t\\,7)"
+    ffmpeg("-f", "lavfi", "-i", "sine=440:duration=10:sample_rate=48000", "-af", written, tmp_path / name)
+    decoder = FfmpegDecoder(Sandbox())
+    with (tmp_path / name).open("rb", buffering=0) as source, (tmp_path / "pcm").open("w+b") as pcm:
+        assert decoder.decode(source, FileSink(pcm, 48_000), 60_000) is None
+        sounds_ms = pcm.tell() // 96
+    assert 4_900 < sounds_ms < 5_100
+    assert facts_of(tmp_path / name).duration_ms == pytest.approx(sounds_ms, abs=30)
 
 
 @pytest.mark.parametrize(("frames", "reason"), [(8_000 * 7, "audio_too_short"), (8_000 * 13, "audio_too_long")])
@@ -92,6 +110,31 @@ def test_a_given_length_makes_no_sound_of_what_is_none(tmp_path: Path) -> None:
     (tmp_path / "tin.mp3").write_text("không phải âm thanh")
     with pytest.raises(AudioError, match=r"tin\.mp3: .* is no audio"):
         facts_of(tmp_path / "tin.mp3", 5_000)
+
+
+@pytest.mark.parametrize("given_ms", [None, 2_000])
+@pytest.mark.parametrize("right", [b"\0\0", b"\x00\xf0"])
+def test_what_no_horn_would_let_anybody_hear_is_refused_before_anybody_signs_it(
+    tmp_path: Path, given_ms: int | None, right: bytes
+) -> None:
+    """A microphone that was off; and two channels that are each other's opposite, of which a horn gets the sum."""
+    left = b"\0\0" if right == b"\0\0" else b"\x00\x10"
+    with wave.open(str(tmp_path / "tin.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes((left + right + right + left) * 8_000)
+    with pytest.raises(AudioError, match=r"tin\.wav: .* \[audio_silent\]: -.* LUFS"):
+        facts_of(tmp_path / "tin.wav", given_ms)
+
+
+def test_a_click_that_is_too_short_to_be_measured_is_no_silence(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "tin.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * 800)
+    assert facts_of(tmp_path / "tin.wav").duration_ms == 100
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from edge_agent.headend import broker as setting_up
 from edge_agent.headend import pki
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
 from tests.headend.mqtt_client import Client
+from tests.host.ports import free_port
 
 pytestmark = pytest.mark.host
 
@@ -31,7 +33,7 @@ def authority(tmp_path: Path) -> pki.Authority:
 def broker(authority: pki.Authority, tmp_path: Path) -> Iterator[Mosquitto]:
     identity = pki.issue_server(authority, tmp_path / "pki", "broker")
     stations = {"tram-01": "vn/ha-noi/dong-thanh", "tram-02": "vn/ha-noi/yen-son"}
-    with Mosquitto(BrokerSetup(tmp_path / "broker", authority.path, identity, stations)) as running:
+    with Mosquitto(BrokerSetup(tmp_path / "broker", authority.path, identity, stations), free_port()) as running:
         yield running
 
 
@@ -139,6 +141,29 @@ def test_an_order_queued_for_an_absent_station_survives_a_restart_of_the_broker(
     assert connect("tram-01").next() == ("loa/1/d/tram-01/job", b"wait for me")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda whole: whole[: len(whole) // 2], lambda whole: b"\0" * len(whole)],
+    ids=["cut-short", "all-zeros"],
+)
+def test_queues_that_a_sick_disk_has_damaged_keep_no_ward_off_the_network(
+    broker: Mosquitto, connect: Connect, damaged: Callable[[bytes], bytes]
+) -> None:
+    station = connect("tram-01")
+    station.subscribe("loa/1/d/tram-01/job")
+    station.close()
+    broker.stop()
+    queues = broker.setup.directory / "mosquitto.db"
+    spoilt = damaged(queues.read_bytes())
+    queues.write_bytes(spoilt)
+    broker.start()
+    connect("tram-01")
+    assert broker.put_aside is not None
+    assert broker.put_aside.read_bytes() == spoilt
+    broker.restart()
+    assert broker.put_aside is None
+
+
 def test_more_orders_than_a_default_queue_holds_all_arrive(connect: Connect) -> None:
     headend, station = connect("headend"), connect("tram-01")
     station.subscribe("loa/1/d/tram-01/job")
@@ -174,6 +199,18 @@ def test_whoever_knocks_without_end_fills_no_disk_with_the_brokers_log(
     while not log.exists():
         connect("tram-01")  # the broker begins another one when it gets to the signal
     assert log.stat().st_size <= most < log.with_name("mosquitto.log.1").stat().st_size
+
+
+def test_the_thousandth_station_is_let_in_too(authority: pki.Authority, tmp_path: Path) -> None:
+    """Each connection is a file, and a shell or a service lets a process have 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    identity = pki.issue_server(authority, tmp_path / "pki", "broker")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    try:
+        with Mosquitto(BrokerSetup(tmp_path / "broker", authority.path, identity, {})) as broker:
+            assert resource.prlimit(broker.pid or 0, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_broker_that_cannot_start_says_why(authority: pki.Authority, tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def test_the_only_copy_of_a_key_that_trust_json_names_survives_a_failure_after_t
 
     asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1"]
     with monkeypatch.context() as patched:
-        patched.setattr("edge_agent.identity.files.sync_directory", torn)
+        patched.setattr("edge_agent.durable.sync_directory", torn)
         status, _, err = run(capsys, *asked)
     assert (status, "keys/ward-routine-2" in err, "ARE signed" in err) == (ends, True, True), err
     assert "chạy lại lệnh" not in err or ends == 130

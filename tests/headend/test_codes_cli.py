@@ -16,7 +16,7 @@ import pytest
 from edge_agent.cli import main as station_main
 from edge_agent.core.units import HOUR_MS, StationId
 from edge_agent.headend.cli import main
-from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook
+from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook, Taken
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.identity.codes import ALPHABET, SLOT_CHARS, read_code
@@ -158,16 +158,23 @@ def test_another_box_in_a_stations_place_is_called_as_the_first_one_was(
     assert [entry.name for entry in CodeBook(ward).entries().values()] == [name]
 
 
-def test_codes_are_bounded(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_codes_are_bounded_and_a_used_one_holds_its_place_until_it_is_taken_back(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its box may have lost the answer. Who is told to wait until some are used waits for nothing."""
     assert new(ward) == 0
     with CodeBook(ward).changing() as entries:
         (entry,) = entries.values()
         slots = map("".join, product(ALPHABET, repeat=SLOT_CHARS))
         entries.clear()
         others = {slot: StationId(f"t-{slot.lower()}") for slot in islice(slots, CODES_MAX)}
-        entries.update((slot, replace(entry, station=other)) for slot, other in others.items())
+        used = replace(entry, taken=Taken("0" * 64, "1" * 64, b"certificate"))
+        entries.update((slot, replace(used, station=other)) for slot, other in others.items())
     assert new(ward, station="tram-02") == 1
-    assert f"{CODES_MAX} are out already" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"the book holds {CODES_MAX}, used ones too: wait until some are out of date, or take back" in told
+    assert main(["codes", "drop", min(others.values()), "--dir", str(ward)]) == 0
+    assert new(ward, station="tram-02") == 0
 
 
 def test_a_box_is_enrolled_renewed_and_reset_by_commands_alone(

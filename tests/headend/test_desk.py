@@ -13,15 +13,16 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import DAY_MS, StationId, UtcMs
+from edge_agent.durable import write_durably
 from edge_agent.headend import logbook, proof
 from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import Desk, Kept, LogTrouble
-from edge_agent.headend.files import write_durably
+from edge_agent.headend.enrolment import write_stations
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard, Unheard
-from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.logbook import Logbook, StationLog
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
@@ -143,6 +144,21 @@ def test_a_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
         assert len(replies) == 1
     write_durably(keyring.directory / name, whole)
     assert [type(one).__name__ for one in desk.take(*station.hello(), NOW)[0]] == ["Heard"]
+
+
+def test_a_station_that_is_taken_out_while_its_log_is_read_ends_no_watch(
+    keyring: Keyring, station: FakeStation, tmp_path: Path
+) -> None:
+    """A log of years takes seconds; it moves to another ward meanwhile."""
+
+    class Slow(Logbook):
+        def of(self, station: str) -> StationLog:
+            write_stations(keyring.directory / "stations.json", "demo", {})
+            return super().of(station)
+
+    noted, replies = Desk(keyring, Slow(tmp_path / "records")).take(*station.hello(), NOW)
+    assert [type(one) for one in noted] == [Unheard]
+    assert replies == []
 
 
 @pytest.mark.parametrize("name", ["trust.json", "stations.json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -80,6 +81,13 @@ def test_a_refusal_by_a_name_that_only_a_newer_station_knows_is_told_as_it_is() 
     assert isinstance(heard.said, AnswerMsg)
     assert told(heard.said, DAILY) == f"TỪ CHỐI hủy / refused: {NEWER}"
     assert answered(heard.said, HANOI) == f"từ chối lệnh / refused: {NEWER}"
+
+
+def test_whoever_has_a_stations_key_turns_no_officers_line_round() -> None:
+    """A name that is not known here may be anything that JSON may hold."""
+    refused = replace(CANCELLED, verdict=Verdict.REFUSED, reason=cast(Reason, "\u202edellecnac"))
+    assert told(refused, DAILY) == "TỪ CHỐI hủy / refused: ?dellecnac"
+    assert answered(refused, HANOI) == "từ chối lệnh / refused: ?dellecnac"
 
 
 def test_a_station_out_of_reach_plays_on_at_the_next_instants_of_the_timetable() -> None:

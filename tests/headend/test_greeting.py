@@ -92,6 +92,16 @@ def test_what_was_signed_or_written_since_is_told(keyring: Keyring, station: Fak
     assert (welcome.trust[0].version, welcome.log_seq) == (2, 3)
 
 
+@pytest.mark.parametrize("file", ["trust.json", "stations.json"])
+def test_a_slip_of_an_editor_takes_the_time_from_no_station(
+    keyring: Keyring, station: FakeStation, records: Path, file: str
+) -> None:
+    """As at the broker: by what was known before, until it is written anew."""
+    asked = greeter(keyring, records)
+    (keyring.directory / file).write_text("{")
+    assert isinstance(judged(keyring, asked.answer(STATION, station.hello()[1])), Welcome)
+
+
 def test_nobody_else_is_answered(keyring: Keyring, station: FakeStation, records: Path) -> None:
     asked = greeter(keyring, records)
     _, hello = station.hello()

@@ -32,6 +32,7 @@ from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, RECORD, STATE, FakeStation
 from tests.headend.mqtt_client import TIMEOUT_S, Client
+from tests.host.ports import free_port
 
 pytestmark = pytest.mark.host
 
@@ -56,7 +57,7 @@ class Net:
         areas = {station: enrolled.area for station, enrolled in self.keyring.stations.items()}
         identity = self.keyring.server("broker")
         setup = BrokerSetup(directory / "broker", self.keyring.authority_path, identity, areas)
-        self.broker = opened.enter_context(Mosquitto(setup))
+        self.broker = opened.enter_context(Mosquitto(setup, free_port()))
         self.headend = opened.enter_context(self.new_headend())
 
     def new_headend(self, on_noted: Callable[[Shown], None] = lambda _: None) -> Headend:

@@ -20,6 +20,7 @@ from edge_agent.headend.public_files import names_known
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import OrderType
+from edge_agent.trust.role_limits import SOURCES_MAX
 from tests.headend.fake_station import AREA
 from tests.headend.ward_by_commands import DRAFT
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, SO_PIN, Drawer, drawer, see_again
@@ -234,6 +235,29 @@ def test_a_name_that_no_station_could_call_its_server_by_makes_nothing_and_asks_
     monkeypatch.setattr("edge_agent.headend.passphrases.getpass.getpass", never)
     told = ward.init(*(apart or ("--encrypt",)), "--host", "mqtt.example.vn", "--host", host, status=1)
     assert told.startswith(f"lỗi / error: --host {host}: tên hoặc địa chỉ")
+    assert not ward.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ["http://tiep-am.example.vn/xa.mp3"],
+        ["tiep-am.example.vn"],
+        ["line-in:mic", "line-in:mic"],
+        [f"line-in:mic-{number}" for number in range(SOURCES_MAX + 1)],
+    ],
+    ids=["plain http", "no address", "twice", "too many"],
+)
+def test_live_sources_that_no_station_could_be_granted_make_nothing(ward: Ward, sources: list[str]) -> None:
+    told = ward.init(*(word for source in sources for word in ("--source", source)), status=1)
+    assert told.startswith("lỗi / error: --source: mỗi nguồn một lần, nhiều nhất 16, ")
+    assert not ward.folder.exists()
+
+
+@pytest.mark.parametrize("more", [("--source", "line-in:mic"), ("--emergency-threshold", "1")])
+def test_what_only_a_draft_can_say_is_not_passed_over_where_keys_lie_apart(ward: Ward, more: tuple[str, str]) -> None:
+    told = ward.init("--apart", *more, status=1)
+    assert "những tùy chọn này là của `trust draft` / these options are for `trust draft`: no doc" in told
     assert not ward.folder.exists()
 
 

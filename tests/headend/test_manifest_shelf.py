@@ -17,13 +17,15 @@ from edge_agent.core.heads import Head, Manifest
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
-from edge_agent.headend import manifest_shelf
+from edge_agent.durable import OWNER_ONLY, write_durably
+from edge_agent.headend import ceremonies, manifest_shelf, manifests
+from edge_agent.headend.broker import area_prefixes
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.servers import _renew_manifests
 from edge_agent.headend.content import ContentServer
-from edge_agent.headend.files import OWNER_ONLY, alone, write_durably
+from edge_agent.headend.files import alone
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.manifest_shelf import RENEW_MS, ShelfError, can_sign, is_covered, renew
+from edge_agent.headend.manifest_shelf import OF, RENEW_MS, ShelfError, can_sign, is_covered, renew
 from edge_agent.headend.manifests import paper_of
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.outbox import Outbox
@@ -32,6 +34,8 @@ from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.manifest_worker import answer, topic_of
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Trust
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.documents import ROOT, Document
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.judge import make_judge
@@ -48,9 +52,9 @@ WARD, STATION = f"area/{AREA}", "station/tram-01"
 class Office:
     """A ward's headend that publishes, and its shelf."""
 
-    def __init__(self, directory: Path) -> None:
-        self.keyring = create_keyring(directory / "net", "demo", default_roles(AREA, 1), NOW)
-        self.keyring.enrol("tram-01", AREA)
+    def __init__(self, directory: Path, area: str = AREA) -> None:
+        self.keyring = create_keyring(directory / "net", "demo", default_roles(area, 1), NOW)
+        self.keyring.enrol("tram-01", area)
         self.shelf = directory / "shelf"
         self.now = NOW
         self.serial = 0
@@ -109,6 +113,14 @@ def test_every_scope_of_every_station_has_a_manifest(office: Office) -> None:
     assert set(office.renew()) == {STATION, "area/vn", "area/vn/ha-noi", WARD}
     assert office.manifest().orders == ()
     assert [one.area for one in office.manifest().trust] == ["", "vn/ha-noi", AREA]
+
+
+def test_a_network_of_many_roots_has_manifests_that_its_stations_read(office: Office) -> None:
+    """Each ward that joins and each key that is lost makes a root, and each is listed: a station may stand there."""
+    for time in range(1, 20):
+        ceremonies.renew(office.keyring, ROOT, UtcMs(NOW + time * DAY_MS), sure=True)
+    office.renew()
+    assert [one.version for one in office.manifest().trust if one.area == ROOT] == [*range(1, 21)]
 
 
 def test_what_was_published_stands_in_the_scopes_that_it_names_alone(office: Office) -> None:
@@ -204,6 +216,37 @@ def test_a_cancelled_order_is_listed_no_more_and_for_as_long_as_it_could_come_ag
     assert digest not in office.manifest().digests
 
 
+def test_one_scope_with_more_orders_than_fit_keeps_no_other_one_from_being_renewed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cancelled in the ward would be listed on for whoever was away."""
+    office.publish(job_id="goes")
+    office.renew()
+    monkeypatch.setattr(manifest_shelf, "MANIFEST_ORDERS_MAX", 1)
+    for _ in range(2):
+        office.publish(audience={"stations": ["tram-01"]})
+    office.command(what="cancel", target="goes", until=office.now + DAY_MS)
+    with pytest.raises(ShelfError, match=f"{STATION} has 2 orders in force, 1 fit"):
+        office.renew()
+    assert office.manifest().orders == ()
+    assert _renew_manifests(office.keyring, office.shelf, anew=True), "or each look would begin one more epoch"
+
+
+@pytest.mark.parametrize("spoilt", [None, b"rotten"], ids=["lost", "rotten"])
+def test_a_paper_that_a_disk_has_spoilt_of_a_scope_that_is_full_hides_not_what_to_do(
+    office: Office, monkeypatch: pytest.MonkeyPatch, spoilt: bytes | None
+) -> None:
+    office.renew()
+    paper = office.shelf / "paper" / office.head(STATION).digest
+    monkeypatch.setattr(manifest_shelf, "MANIFEST_ORDERS_MAX", 1)
+    for _ in range(2):
+        office.publish(audience={"stations": ["tram-01"]})
+    paper.unlink() if spoilt is None else paper.write_bytes(spoilt)
+    office.command(what="cancel", target="goes", until=office.now + DAY_MS)
+    with pytest.raises(ShelfError, match=f"{STATION} has 2 orders in force, 1 fit"):
+        office.renew()
+
+
 def test_commands_are_never_listed(office: Office) -> None:
     office.command(what="stop")
     office.renew()
@@ -286,6 +329,34 @@ def test_watch_begins_a_new_epoch_once_and_not_before_it_could_write_it(
     assert "new manifest: station/tram-01" in capsys.readouterr().err
 
 
+def test_two_wards_on_one_shelf_withdraw_nothing_that_the_other_has_listed(office: Office, tmp_path: Path) -> None:
+    """One content server for several wards: the areas above both have one head there, and one of the folders writes it.
+
+    The other's would say of an order for the whole province that it is known, and not in force.
+    """
+    order = office.publish(audience={"areas": ["vn/ha-noi"]})
+    office.renew()
+    other = Office(tmp_path / "other", "vn/ha-noi/xa-hai")
+    other.shelf, other.serial = office.shelf, 7
+    other.publish(audience={"areas": ["vn/ha-noi"]})
+    with pytest.raises(ShelfError, match=f"one folder per ward, and this one is of {AREA}"):
+        other.renew()
+    assert office.renew() == ()
+    assert office.manifest("area/vn/ha-noi").digests == {order}
+    assert set(Office(tmp_path / "again", "vn/ha-noi/xa-hai").renew()) >= {"area/vn/ha-noi/xa-hai"}
+
+
+@pytest.mark.parametrize(("of", "then"), [("vn/ha-noi", AREA), (f"{AREA}/thon-1", f"{AREA}/thon-1")])
+def test_a_shelf_stays_with_the_folder_to_which_a_document_above_or_below_has_come(
+    office: Office, of: str, then: str
+) -> None:
+    office.renew()
+    (office.shelf / "head" / OF).write_text(of)
+    office.publish()
+    assert office.renew() == (WARD,)
+    assert (office.shelf / "head" / OF).read_text() == then
+
+
 def test_a_head_that_was_noted_and_not_written_is_given_out_at_the_next_look(office: Office) -> None:
     """The power goes between the two."""
     office.renew()
@@ -323,6 +394,40 @@ def test_no_head_is_given_out_that_could_not_be_noted(office: Office, monkeypatc
             office.renew()
     assert office.head() == before
     assert office.renew() == (WARD,)
+
+
+def test_what_was_given_out_is_noted_once_however_many_scopes_there_are(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names all of them: written for each, the work grows with the square of the stations, and publishers wait."""
+    noted: list[str] = []
+
+    def counted(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
+        write_durably(path, content, mode)
+        noted.append(path.name)
+
+    monkeypatch.setattr(manifest_shelf, "write_durably", counted)
+    office.renew()
+    assert noted.count("head.json") == 4
+    assert noted.count("manifests.json") == 1
+    assert noted.index("manifests.json") < noted.index("head.json")
+
+
+def test_each_trust_document_is_read_once_for_an_area_and_not_for_each_of_its_stations(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a minute: of 200 stations, after twenty roots, that took five seconds."""
+    for number in range(2, 12):
+        office.keyring.enrol(f"tram-{number:02}", AREA)
+    readings: list[bytes] = []
+
+    def counted(envelope: bytes) -> Document:
+        readings.append(envelope)
+        return read_document(envelope)
+
+    monkeypatch.setattr(manifests, "read_document", counted)
+    office.renew()
+    assert len(readings) == len(area_prefixes(AREA)) * len(office.keyring.documents)
 
 
 def test_a_station_that_somebody_else_has_enrolled_since_has_its_manifest_at_the_next_look(office: Office) -> None:

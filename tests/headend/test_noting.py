@@ -157,6 +157,31 @@ def test_what_has_reached_nobody_is_not_noted_and_can_be_sent_again(ward: Ward, 
     assert ward.listed() == {"ban-tin-1"}
 
 
+@pytest.mark.parametrize(("breaks", "status"), [(KeyboardInterrupt("broken off"), 130), (PublishError("no broker"), 1)])
+def test_why_it_did_not_go_out_is_told_though_the_manifests_cannot_be_kept_either(
+    ward: Ward, breaks: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told of a file alone, whoever has typed the stop takes it for sent."""
+    (ward.place / "manifests.json").write_text("{")
+    capsys.readouterr()
+    assert ward.all_stop(Broker(0, breaks)) == status
+    assert str(breaks) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("spoil", ["manifests.json", "orders.lock"])
+def test_which_stations_have_answered_a_stop_is_shown_though_the_books_cannot_be_kept(
+    ward: Ward, spoil: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ward.place / spoil).unlink(missing_ok=True)
+    (ward.place / spoil).mkdir()
+    capsys.readouterr()
+    assert ward.all_stop(Broker(9, AssertionError())) == 1
+    told = capsys.readouterr()
+    assert "tram-01: CHƯA TRẢ LỜI" in told.out
+    assert "tram-02: CHƯA TRẢ LỜI" in told.out
+    assert "lỗi / error: " in told.err
+
+
 def test_what_was_published_before_stays_in_force_where_sending_it_again_fails(ward: Ward) -> None:
     assert ward.publish(Broker(9, AssertionError())) == 0
     assert ward.publish(Broker(0, PublishError("no broker"))) == 1

@@ -191,7 +191,7 @@ def test_who_begins_an_empty_list_loses_nothing_that_somebody_takes_back_meanwhi
     given = certificate(pki.issue_client(authority, tmp_path, "tram-01"))
     broker = threading.Thread(target=pki.revocations, args=(folder,))
     broker.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     pki.revoke(folder, [given])
     taken.set()
     broker.join()

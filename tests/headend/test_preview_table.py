@@ -70,7 +70,8 @@ def test_a_live_source_is_not_claimed_to_be_heard(tmp_path: Path, stand_in: bool
 )
 def test_a_signal_is_called_by_its_name(tmp_path: Path, more: str, signal: str) -> None:
     lines = told(tmp_path, EMERGENCY + more + TEXT)
-    assert (lines[0], lines[2]) == ("BẢN TIN KHẨN CẤP / emergency", signal)
+    drill = "DIỄN TẬP / rehearsal: " if "rehearsal" in more else ""
+    assert (lines[0], lines[2]) == (f"{drill}BẢN TIN KHẨN CẤP / emergency", signal)
     assert ("Phát thử (máy đọc / spoken)" in lines[4]) is ("rehearsal" in more)
 
 

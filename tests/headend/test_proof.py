@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.durable import PART
 from edge_agent.headend.desk import Desk, Kept, LogTrouble
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
@@ -17,7 +18,6 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Held, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
 from edge_agent.identity.file_keys import FileKey
-from edge_agent.identity.files import PART
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import OrderType

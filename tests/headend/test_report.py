@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -118,6 +119,20 @@ def test_a_play_has_a_line_for_each_zone_with_planned_and_played_seconds(tmp_pat
     assert table[3].split() == ["c2", "61,0", "40,5", "đã", "ra", "tiếng", *"bị ngắt để phát tin khẩn cấp".split()]
 
 
+def test_a_report_of_one_month_needs_no_memory_for_the_years_of_all_stations(tmp_path: Path) -> None:
+    """A ward of 50 stations, three years at 30 records a day: 2 GB, and no report."""
+    years = [replace(RECORD, job_id=f"job-{day}", planned=UtcMs(AT - day * DAY_MS)) for day in range(100, 200)]
+    month = Wanted(HANOI, date(2026, 10, 1), date(2026, 10, 31))
+    needed = []
+    for station in range(4):
+        keep(tmp_path, *years, station=f"tram-{station}")
+        tracemalloc.start()
+        assert collect(tmp_path, month).plays == ()
+        needed.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert needed[-1] < 2 * needed[0]
+
+
 def test_a_zone_that_was_played_and_not_heard_is_told_and_counted(tmp_path: Path) -> None:
     horn = replace(RECORD.zones[0], evidence=Evidence.HEARD, level_db=-18)
     dead = replace(RECORD.zones[1], reason=Reason.NOT_HEARD, level_db=-58)
@@ -173,6 +188,19 @@ def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> N
         assert line in table.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("outcome", "lacks_ms", "share"),
+    [(Phase.SUCCEEDED, 7, "100,0"), (Phase.INTERRUPTED, 7, "99,9"), (Phase.SUCCEEDED, 500, "99,1")],
+)
+def test_what_came_to_its_end_was_heard_whole_though_its_sounds_are_no_whole_milliseconds_long(
+    tmp_path: Path, outcome: Phase, lacks_ms: int, share: str
+) -> None:
+    """Of each sound a started millisecond is planned, and of all together none is claimed that was not heard whole."""
+    play = replace(RECORD, outcome=outcome, played_ms=RECORD.planned_ms - lacks_ms)
+    table = as_table(collect(keep(tmp_path, play), Wanted(HANOI)), HANOI)
+    assert f"Thời lượng: kế hoạch 1,0 phút, đã phát 1,0 phút ({share} %)" in table.splitlines()
+
+
 def test_what_was_relayed_is_told_apart(tmp_path: Path) -> None:
     news = replace(RECORD, relayed=Relayed(1_680_000, 90_000, 30_000))
     plays = collect(keep(tmp_path, RECORD, news, replace(news, rehearsal=True)), Wanted(HANOI))
@@ -217,7 +245,8 @@ def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path
             "self_test c1=ok c2=relay_failed c3=busy c4=of_newer_software",
             Phase.SUCCEEDED,
             None,
-            "rơ-le: c1 tốt, c2 rơ-le không đóng được, c3 đang dùng (chưa kiểm tra), c4 of_newer_software: đã thực hiện",
+            "rơ-le: c1 tốt, c2 rơ-le không đóng hoặc không mở lại được, c3 đang dùng (chưa kiểm tra), "
+            "c4 of_newer_software: đã thực hiện",
         ),
         ("setvolume zones=all volume=60", Phase.SUPERSEDED, Reason.SUPERSEDED, ", tối đa 60: đã được thay thế"),
         ("cancel zones=all target=job-1 until=1", Phase.SUCCEEDED, None, "Hủy lệnh job-1: có hiệu lực"),

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +38,7 @@ from tests.headend.fake_station import AT as RECORD_AT
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
 from tests.headend.ward_by_commands import TIMETABLE, make_ward, sign
+from tests.host.ports import free_port
 
 ENTRIES = f"""type = "timetable"
 areas = ["{AREA}"]
@@ -123,7 +123,7 @@ class Desk:
         if verdict is not None:
             answering.start()
         where = ("--dir", str(self.ward), "--broker", self._broker, "--wait-s", str(wait_s))
-        assert main(["order", *words, *where]) == 0
+        assert main(["order", *words, *where]) == (verdict is Verdict.REFUSED), "what a script is told"
         if verdict is not None:
             answering.join()
         else:
@@ -330,8 +330,7 @@ def test_content_tells_of_a_document_that_is_not_here_as_watch_does(ward: Path, 
 
 @pytest.mark.host
 def test_a_log_whose_disk_is_full_leaves_no_station_without_its_content(ward: Path, started: list[Running]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with Path("/dev/full").open("w") as full:
         server = Running("content", "--dir", str(ward), "--listen", f"127.0.0.1:{port}", stderr=full)
     started.append(server)
@@ -370,6 +369,7 @@ class Followed:
     """Stands for Mosquitto: at each look of ``broker`` one thing happens, and behind the last one it has died."""
 
     port = 8883
+    put_aside: Path | None = None
 
     def __init__(self, *steps: Callable[[], object], full: bool = False) -> None:
         self.admitted: list[BrokerSetup] = []
@@ -433,6 +433,15 @@ def test_a_disk_that_is_full_when_a_station_is_enrolled_ends_no_broker_and_admit
     assert follow(ward, broker, monkeypatch) == 1
     assert "tram-07" in broker.admitted[0].stations
     assert capsys.readouterr().err.count("broker/acl") == 1
+
+
+def test_queues_that_could_not_be_read_are_told(
+    ward: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = Followed(nothing)
+    broker.put_aside = ward / "broker" / "mosquitto.db.damaged"
+    assert follow(ward, broker, monkeypatch) == 1
+    assert f"is damaged, and was moved to {broker.put_aside}: `publish` again" in capsys.readouterr().err
 
 
 @pytest.mark.host

@@ -25,7 +25,7 @@ from edge_agent.sync import reports
 from edge_agent.sync.messages import Outgoing, Sender
 from edge_agent.sync.reports import HostStatus, LogCursor, LogRecord, PlayStatus, Why, ZoneStatus
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import OrderType, job_payload, parse_order, rule_payload
+from edge_agent.trust.orders import OrderType, parse_order
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from tests.headend.schema_papers import BEYOND_RULE
 from tests.headend.schema_walk import replaced
@@ -41,6 +41,7 @@ from tests.trust.strategies import (
     unhurried,
     words,
 )
+from tools.order_payloads import job_payload, rule_payload
 
 some = settings(unhurried, max_examples=max(20, EXAMPLES // 5))
 """Each change costs a walk through a schema; the bounds themselves are tried one by one in ``test_schemas``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,13 @@ def test_what_can_wait_is_given_no_number_that_the_disk_has_not_taken(tmp_path: 
         serials.next(WARD, SERIALS_BEGAN)
     assert serials.next(WARD, SERIALS_BEGAN, at_once=True) == 1
     assert serials.last() == {}
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{"), lambda path: path.mkdir()])
+def test_a_stop_waits_for_no_file_that_nobody_can_read(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    """By the clock it has a number that nobody else had, and stations stop whatever its number."""
+    spoil(tmp_path / "serials.json")
+    an_hour = UtcMs(SERIALS_BEGAN + 3_600_000)
+    with pytest.raises(KeyringError):
+        Serials(tmp_path).next(WARD, an_hour)
+    assert Serials(tmp_path).next(WARD, an_hour, at_once=True) == 3_600

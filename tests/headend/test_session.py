@@ -25,8 +25,8 @@ TOPIC = f"loa/1/u/{STATION}/heartbeat"
 USER_PROPERTIES = b"\x26\0\0\0\0" * 13_000
 # As many as a packet of 64 KiB holds; a broker passes them on unread.
 PACKETS = 10
-HUNG_UP_S = 10
-# Else it would be waited for as long as the broker answers pings.
+HUNG_UP_S = 20
+# Else it would be waited for as long as the broker answers pings; this one gives up after 30.
 AS_LONG = 20
 # Times the work for packets of that length without them; with them it was some hundred.
 

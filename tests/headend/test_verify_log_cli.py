@@ -239,6 +239,37 @@ def test_records_of_a_station_that_is_not_enrolled_are_not_passed_over(
     assert "tram-03 is not in stations.json" in capsys.readouterr().err
 
 
+def test_what_a_file_is_called_moves_no_cursor_of_an_auditors(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever holds the server names files there, and would have a log look whole that is not."""
+    ward.play()
+    ward.path("jsonl", "tram-03\x1b[2J\x1b[Htram-01").write_bytes(b"{}\n")
+    assert run(ward) == 1
+    told = capsys.readouterr()
+    assert "tram-03?[2J?[Htram-01 is not in stations.json" in told.err
+    assert main(["report", "--records", str(ward.directory / "records")]) == 1
+    told_by_report = capsys.readouterr().err
+    assert "tram-03?[2J?[Htram-01.jsonl" in told_by_report
+    assert "\x1b" not in told.out + told.err + told_by_report
+
+
+def test_a_station_that_was_taken_out_of_the_list_keeps_no_other_one_from_being_proven(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It moved to another ward; the list of that time knows nothing of those that came since."""
+    ward.play()
+    ward.play(station="tram-02")
+    ward.keyring.refresh()
+    left = {StationId("tram-01"): ward.keyring.stations[StationId("tram-01")]}
+    write_stations(ward.directory / "stations.json", "demo", left)
+    assert run(ward) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("tram-01: ")
+    assert "the log is whole" in told.out.splitlines()[0]
+    assert "tram-02 is not in stations.json" in told.err
+    assert run(ward, "--station", "tram-02") == 1
+    assert "tram-02 is not in stations.json" in capsys.readouterr().err
+
+
 def test_a_key_on_paper_that_is_another_one_is_believed_rather_than_the_list(
     ward: Ward, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 
-from edge_agent import __version__, terminal
+from edge_agent import terminal
 from edge_agent.headend.cli import (
     books,
     certificates,
@@ -25,9 +25,11 @@ from edge_agent.headend.cli import (
     verify_log,
     week,
 )
+from edge_agent.headend.cli.options import complain
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
 from edge_agent.identity.token_library import TokenError
+from edge_agent.software import ShowVersion
 
 EXIT_WELL = 0
 EXIT_FAILED = 1
@@ -100,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in REMEDIES:
             raise
         where = error.filename or getattr(args, "dir", "")
-        print(f"lỗi / error: {where}: {error.strerror}; {REMEDIES[error.errno]}", file=sys.stderr)
+        complain(f"lỗi / error: {where}: {error.strerror}; {REMEDIES[error.errno]}")
         return EXIT_FAILED
 
 
@@ -109,7 +111,7 @@ def _status_of(args: argparse.Namespace) -> int:
     try:
         return task(args)
     except (HeadendError, TokenError) as error:
-        print(f"lỗi / error: {error}", file=sys.stderr)
+        complain(f"lỗi / error: {error}")
         return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
     except KeyboardInterrupt as stopped:
         if getattr(args, "serves", False):
@@ -126,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
+    parser.add_argument("--version", action=ShowVersion)
     tasks = parser.add_subparsers(required=True, metavar="TASK")
     for part in PARTS:
         part.add(tasks)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from edge_agent.core.effects import Verdict
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, several, whole
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, note, several, whole
 from edge_agent.headend.cli.shown import answered, of_file, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import sending
@@ -105,9 +105,9 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     tell = shows_receipts(finished.order)
     with sending(keyring, args.broker, envelope, now, noting, tell, hears=args.wait_s > 0) as sent:
         answers = sent.answers(args.wait_s)
-    for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
-        print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), what)}")
-    return 0 if sent.taken else 1
+        for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
+            print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), what)}")
+    return 1 if not sent.taken or any(answer.verdict is Verdict.REFUSED for answer in answers.values()) else 0
 
 
 def _composed(args: argparse.Namespace, keyring: Keyring, draft: Draft, now: UtcMs) -> tuple[Finished, bytes]:
@@ -135,7 +135,7 @@ def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
 def _warn_of_owner(target: Given | None, cancel: Given) -> None:
     if target is not None and heading_of(target).issuer != heading_of(cancel).issuer:
         owner = heading_of(target).issuer
-        print(f"chú ý / note: lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it", file=sys.stderr)
+        note(f"lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it")
 
 
 def _entry(args: argparse.Namespace, outbox: Outbox, now: UtcMs) -> Given | None:
@@ -146,7 +146,7 @@ def _entry(args: argparse.Namespace, outbox: Outbox, now: UtcMs) -> Given | None
 def _warn_of_unknown(args: argparse.Namespace, what: Given | None) -> None:
     """A station says "cancelled" of a wrong id too, as the order may come later; and the right one would sound."""
     if hasattr(args, "job_envelope") and what is None:
-        print(f"chú ý / note: {args.target}: {UNKNOWN}", file=sys.stderr)
+        note(f"{args.target}: {UNKNOWN}")
 
 
 def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None, *, means_all: bool) -> Draft:
@@ -186,6 +186,6 @@ def _plays(args: argparse.Namespace, station: str, job_id: str) -> list[Play]:
             with contextlib.suppress(WireError):  # `report` tells of what cannot be read
                 plays.append(read_play(record))
     except LogbookError as error:
-        print(f"chú ý / note: {error}", file=sys.stderr)
+        note(error)
         return []
     return without_forgotten([play for play in plays if play.job_id == job_id])

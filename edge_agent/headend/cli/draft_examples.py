@@ -104,4 +104,4 @@ Bản thảo TOML hoặc JSON / a draft.
 {REGULATION}
 {COMMAND}
 {TIMETABLE}
-Nhiều người ký / several officers: người thứ nhất dùng --draft, người sau dùng --add."""
+Nhiều người ký: người thứ nhất dùng --draft, người sau dùng --add / several officers: the first --draft, then --add."""

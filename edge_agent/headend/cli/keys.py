@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_agent.config.parse import HOST
 from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.ceremony_clock import of_a_beginning
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, whole
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, note, whole
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
@@ -25,8 +25,11 @@ from edge_agent.headend.pki import names_in
 from edge_agent.headend.public_files import check_public, fingerprint, public_path, write_public
 from edge_agent.headend.roles import ONLINE, RoleSpec, default_roles
 from edge_agent.identity.token import TokenKey
-from edge_agent.trust.fields import AREA, NAME
+from edge_agent.trust.fields import AREA, NAME, Fields
+from edge_agent.trust.items import LIVE_SOURCE
 from edge_agent.trust.keys import PublicKey, Scheme
+from edge_agent.trust.role_limits import SOURCES_MAX
+from edge_agent.trust.strict_json import WireError
 
 INIT_MORE = f"""\
 Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
@@ -39,6 +42,8 @@ leave them. welcome, ack and head stay files without a passphrase: servers start
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
 Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
 / a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""
+OFFICERS = 2
+# Who must sign an emergency, unless somebody says otherwise.
 AREA_FORM = f"{WRITTEN[AREA]} / {AREA.rule}"
 TRAINING = "mạng TẬP HUẤN: không điều khiển rơ-le thật / a TRAINING network: no real relays"
 SECRETS = f"""\
@@ -82,7 +87,7 @@ def _add_init(tasks: Tasks) -> None:
         "--emergency-threshold",
         type=whole(1, 2),
         metavar="{1,2}",
-        default=2,
+        default=OFFICERS,
         help="số chữ ký tối thiểu cho tin khẩn cấp / officers who must sign an emergency (2); "
         "1 chữ ký: hiệu lực tối đa 30 phút / alone: valid for 30 minutes at most",
     )
@@ -109,8 +114,8 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="nguồn được tiếp âm: địa chỉ, hoặc phần đầu kết thúc bằng / ; dùng nhiều lần được / a live source that "
-        "may be relayed: its address, or the beginning of several, ending in /; repeatable",
+        help="nguồn được tiếp âm: địa chỉ, phần đầu kết thúc bằng / , hoặc line-in:TÊN; dùng nhiều lần được / a live "
+        "source that may be relayed: its address, the beginning of several, ending in /, or line-in:NAME; repeatable",
     )
 
 
@@ -169,6 +174,7 @@ def _init(args: argparse.Namespace) -> int:
         raise KeyringError(f"--area {args.area}: {AREA_FORM}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
     check_hosts(args.host)
+    _check_sources(args.source)
     specs = default_roles(args.area, args.emergency_threshold, tuple(args.source))
     check_unmade(args.dir, made_names(specs, apart=args.apart))
     if args.apart:
@@ -194,6 +200,11 @@ def _init_apart(args: argparse.Namespace, specs: Sequence[RoleSpec]) -> int:
             "--apart: ở đây không tạo khóa của cán bộ; dùng các tùy chọn đó với `keys new` / no officer's key is made "
             "here; give these options to `keys new`"
         )
+    if args.source or args.emergency_threshold != OFFICERS:
+        raise KeyringError(
+            "--apart, --source, --emergency-threshold: những tùy chọn này là của `trust draft` / these options are for "
+            "`trust draft`: no document is made here"
+        )
     for name, key in create_servers(args.dir, args.realm, specs, args.host).items():
         _print_public(write_public(args.dir, name, key), name, key)
     _print_names(args.dir)
@@ -206,6 +217,16 @@ def check_hosts(hosts: Sequence[str]) -> None:
     for host in hosts:
         if HOST.pattern.fullmatch(host) is None or (":" in host and not _is_address(host)):
             raise KeyringError(f"--host {host}: tên hoặc địa chỉ máy chủ, không có https:// và :cổng / {HOST.say}")
+
+
+def _check_sources(sources: Sequence[str]) -> None:
+    """As a trust document may name them: found when it is signed, a network lies there that nobody can read."""
+    try:
+        Fields({"source": [*sources]}).texts("source", LIVE_SOURCE, 0, SOURCES_MAX)
+    except WireError as error:
+        raise KeyringError(
+            f"--source: mỗi nguồn một lần, nhiều nhất {SOURCES_MAX}, viết https://… hoặc line-in:TÊN / {error}"
+        ) from error
 
 
 def _is_address(host: str) -> bool:
@@ -287,10 +308,9 @@ def _warn_of_one_token(specs: Sequence[RoleSpec], wish: Wish) -> None:
     for spec in specs:
         labels = [label for name in spec.key_names if (label := wish.label(name)) is not None]
         if spec.threshold > 1 and len(set(labels)) < len(labels):
-            print(
-                f"chú ý / note: {spec.name} cần {spec.threshold} chữ ký, nhưng một thiết bị giữ nhiều khóa / needs "
-                f"{spec.threshold} signatures, but one token holds several of its keys: one person signs for two",
-                file=sys.stderr,
+            note(
+                f"{spec.name} cần {spec.threshold} chữ ký, nhưng một thiết bị giữ nhiều khóa / needs {spec.threshold} "
+                "signatures, but one token holds several of its keys: one person signs for two"
             )
 
 
@@ -298,10 +318,9 @@ def warn_of_token(name: str, others: Collection[str]) -> None:
     """As of ``keys init``, where a key comes to a token that holds ``others`` who sign beside it."""
     if others:
         held = ", ".join(sorted(others))
-        print(
-            f"chú ý / note: {name}: thiết bị này đã giữ {held}; còn dùng khóa đó thì một người ký thay hai / this "
-            f"token holds {held} already; if that is still in use, one person signs for two",
-            file=sys.stderr,
+        note(
+            f"{name}: thiết bị này đã giữ {held}; còn dùng khóa đó thì một người ký thay hai / this token holds {held} "
+            "already; if that is still in use, one person signs for two"
         )
 
 

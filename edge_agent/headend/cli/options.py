@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edge_agent.console.words import printable
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity.address import NoAddress, read_address
 from edge_agent.spoken.own import NO_OWN_WORDS, read_own
@@ -180,6 +182,16 @@ def write_file(path: Path, content: bytes, option: str) -> None:
         write_durably(path, content, EVERYBODY_READS)
     except OSError as error:
         raise CannotDo(f"{option} {path}: không ghi được / cannot be written ({error.strerror})") from error
+
+
+def note(told: object) -> None:
+    """On stderr, and no failure: what its officer may not expect."""
+    complain(f"chú ý / note: {told}")
+
+
+def complain(told: str) -> None:
+    """On stderr. What files are called, and what stands in them, may be somebody else's: nothing moves a cursor."""
+    print("\n".join(map(printable, told.splitlines())), file=sys.stderr)
 
 
 def end_at_sigterm() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,6 +21,7 @@ from edge_agent.headend.cli.options import (
     add_zone,
     address,
     content_url,
+    note,
     read_words,
     refuse_a_source,
     write_file,
@@ -70,6 +70,7 @@ UNKNOWN = (
     "published orders, is the id right? No station corrects what it has not played"
 )
 """A correction of a wrong id is refused as of what was never played there; and the right one sounds on."""
+ITS_AUDIENCE = "Không có nơi nhận: gửi theo vùng phát trong lệnh / with none of these: to the audience of the order."
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -99,7 +100,7 @@ def _add_sign(tasks: Tasks) -> None:
 
 def _add_publish(tasks: Tasks) -> None:
     words = "gửi lệnh đã ký đến trạm loa / publish a signed order"
-    parser = add_task(tasks, "publish", _publish, words, "Không có nơi nhận: gửi theo vùng phát trong lệnh.")
+    parser = add_task(tasks, "publish", _publish, words, ITS_AUDIENCE)
     add_dir(parser)
     parser.add_argument("--envelope", type=Path, required=True, help="tệp lệnh đã ký / the envelope")
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
@@ -176,7 +177,7 @@ def _publish(args: argparse.Namespace) -> int:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
     for told in _notes(args, keyring, order, outbox, now):
-        print(f"chú ý / note: {told}", file=sys.stderr)
+        note(told)
     _note_serial(keyring, order, envelope)
     noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
     return _send(args, keyring, envelope, now, noting)
@@ -197,9 +198,9 @@ def _note_serial(keyring: Keyring, order: Given, envelope: bytes) -> None:
     try:
         keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
     except KeyringError as error:
-        print(f"chú ý / note: {error}", file=sys.stderr)
+        note(error)
     except OSError as error:
-        print(f"chú ý / note: {error.filename}: {error.strerror}; {NOT_NOTED}", file=sys.stderr)
+        note(f"{error.filename}: {error.strerror}; {NOT_NOTED}")
 
 
 def _send(args: argparse.Namespace, keyring: Keyring, envelope: bytes, now: UtcMs, noting: Noting) -> int:

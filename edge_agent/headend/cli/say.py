@@ -14,7 +14,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.audio.speech import TEXT_CHARS_MAX, Voice
+from edge_agent.audio.speech import TEXT_CHARS_MAX, Voice, is_spoken
 from edge_agent.audio.stems import RecordedFirst, read_stems
 from edge_agent.core.job import Job, TextItem
 from edge_agent.core.order import Timetable
@@ -51,6 +51,10 @@ Máy đọc là cách cuối cùng: có bản thu âm thì phát bản thu; tr�
 từ bản thu nào, câu nào còn lại mới để máy đọc.
 The machine's voice is the last resort: a recording first, then recorded stems. --stems shows, and sounds, what is heard
 from which stem, and what is left to the voice."""
+NO_VOICE = (
+    "  {place}: không có giọng đọc tiếng “{language}”, chỉ trạm có thu sẵn mọi câu mới phát được / no voice speaks "
+    "this language, only a station with all of it in recorded stems; tiếng Việt: “vi”"
+)
 PLAYER = "/usr/bin/aplay"
 PLAY_S_MAX = 16 * 60
 # A text speaks for fifteen minutes at most.
@@ -154,15 +158,21 @@ def _play(sound: bytes) -> None:
 
 
 def show_spoken(order: Given) -> None:
-    """The words of every text that stations will speak, beside the summary that shows it as it was written."""
+    """The words of every text that stations will speak, beside the summary that shows it as it was written.
+
+    And which of them no voice speaks.
+    """
     for place, item in _texts(order):
-        print(f"  {place} đọc là / is spoken: “{_one_line(item.text)}”")
+        if is_vietnamese(item.language):
+            print(f"  {place} đọc là / is spoken: “{_one_line(item.text)}”")
+        elif not is_spoken(item.language):
+            print(NO_VOICE.format(place=place, language=item.language))
 
 
 def _texts(order: Given) -> Iterator[tuple[str, TextItem]]:
     jobs = order.jobs if isinstance(order, Timetable) else (order,) if isinstance(order, Job) else ()
     for entry, job in enumerate(jobs, 1):
         for number, item in enumerate(job.items, 1):
-            if isinstance(item, TextItem) and is_vietnamese(item.language):
+            if isinstance(item, TextItem):
                 mine = f"mục {entry}, " if isinstance(order, Timetable) else ""
                 yield f"{mine}bản tin {number}", item

@@ -35,6 +35,7 @@ from edge_agent.headend.headend_lock import headend_lock
 from edge_agent.headend.https_server import TlsService
 from edge_agent.headend.hush import Hush, Hushed
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.manifest_shelf import ScopeFull
 from edge_agent.headend.ours import Ours
 from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.server_certificates import BROKER, CONTENT
@@ -48,6 +49,11 @@ MANIFESTS_S = 60
 BROKER_LISTENS = BrokerAddress("127.0.0.1", 8883)
 CONTENT_LISTENS = BrokerAddress("127.0.0.1", 8443)
 ENROLMENT_LISTENS = BrokerAddress("127.0.0.1", 8444)
+QUEUES_LOST = (
+    "tin chờ trạm vắng mặt bị hỏng trên đĩa, đã chuyển sang {0}: gửi lại lệnh còn hiệu lực bằng `publish`, xem ổ đĩa / "
+    "what waited for absent stations is damaged, and was moved to {0}: `publish` again what is still in force; look at "
+    "the disk"
+)
 Known: TypeAlias = tuple[dict[StationId, Enrolled], tuple[Stamp | None, ...]]
 """What a broker was told: the stations; and when its certificate and the list of revoked ones were written."""
 
@@ -139,7 +145,7 @@ def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) 
             _log(f"bản kê lệnh mới / new manifest: {scope}")
     except HeadendError as error:
         _log(f"bản kê lệnh / manifests: {error}")
-        return False
+        return isinstance(error, ScopeFull)
     return True
 
 
@@ -150,6 +156,8 @@ def _broker(args: argparse.Namespace) -> int:
     ends.look()  # it does not start with one that has ended
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
         _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(keyring.stations)} trạm / stations")
+        if broker.put_aside is not None:
+            _log(QUEUES_LOST.format(broker.put_aside))
         while broker.runs():
             ends.look()
             time.sleep(LOOK_S)

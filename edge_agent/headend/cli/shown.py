@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.effects import Verdict
 from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import explain
-from edge_agent.headend.cli.options import CannotDo
+from edge_agent.headend.cli.options import CannotDo, note
 from edge_agent.headend.foresight import Foreseen, entries_for_nobody, foresee
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.headend import utc_now
@@ -69,11 +69,11 @@ def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> Non
     """On stderr, and no failure: the second officer may still be to come, or the station still to be enrolled."""
     foreseen: Foreseen = foresee(keyring.trust, keyring.stations, order, envelope, zone.key)
     for told in _left_out(keyring, order) if foreseen.addressed else (NOBODY,):
-        print(f"chú ý / note: {told}", file=sys.stderr)
+        note(told)
     for station, reason, detail in foreseen.refusals:
-        print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
+        note(f"trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}")
     for told in never_due(order, utc_now(), zone):
-        print(f"chú ý / note: {told}", file=sys.stderr)
+        note(told)
 
 
 def _left_out(keyring: Keyring, order: Given) -> Iterator[str]:

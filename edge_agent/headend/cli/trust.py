@@ -13,7 +13,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
 from edge_agent.headend.cli import trust_apart
 from edge_agent.headend.cli.keys import add_where_keys_lie, warn_of_token, wish_of
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, address
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, address, note
 from edge_agent.headend.cli.trust_apart import CLOCK_IS_RIGHT, SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import HeadendError, KeyringError
@@ -248,8 +248,8 @@ def _public(keyring: Keyring, name: str, asked: str | None, known: Mapping[str, 
             f"--keyid {fingerprint(keyid)}: là khóa / is {known[keyid]}, --key là / is {name}; {MISTAKEN}"
         )
     if keyid not in known:
-        note = "thư mục này không biết tên của khóa bị thu hồi / this folder has no name for the key that is revoked"
-        print(f"chú ý / note: {note}: {fingerprint(keyid)}; {MISTAKEN}", file=sys.stderr)
+        unnamed = "thư mục này không biết tên của khóa bị thu hồi / this folder has no name for the key that is revoked"
+        note(f"{unnamed}: {fingerprint(keyid)}; {MISTAKEN}")
     return others[keyid]
 
 

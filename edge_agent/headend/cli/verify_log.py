@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.units import StationId
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_json, add_task, add_zone, read_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_json, add_task, add_zone, complain, read_file
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.proof import Whose, Word, believe, proof_path
@@ -39,6 +39,10 @@ LISTED = (
 )
 # No key signs who belongs to a ward: with its entry and both files gone, nothing here knows of a station.
 
+STRANGE = (
+    "{0}: {1} không có trong stations.json, CHƯA KIỂM; dùng tệp của thời gian đó / {1} is not in stations.json, and "
+    "NOT proven; take the one of that time"
+)
 NO_PROOF = "không chứng minh được gì về"
 
 
@@ -67,8 +71,11 @@ def _verify_log(args: argparse.Namespace) -> int:
     keyring, records = Keyring(args.dir), args.records or args.dir / "records"
     if args.station is None and (args.key or args.head):
         raise CannotDo("--key, --head: của trạm nào, thêm --station / say which --station they are of")
-    chosen = _chosen(args, keyring, records)
+    chosen, strange = _chosen(args, keyring, records)
     told = {_prove(args, keyring, records, station) for station in chosen}
+    for name in strange:
+        complain(STRANGE.format(records, name))
+        told.add(EXIT_NOT_WHOLE)
     if args.station is None and not args.json:
         print(LISTED.format(count=len(chosen)))
     # After every station was looked at: what is not whole weighs most.
@@ -87,8 +94,11 @@ def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: 
     return {True: EXIT_WELL, False: EXIT_NOT_WHOLE, None: EXIT_EMPTY}[well(verdict)]
 
 
-def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> list[Enrolled]:
-    """The one that is asked for; else every station of which anything is known here, and at least one."""
+def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> tuple[list[Enrolled], list[str]]:
+    """The one that is asked for; else every station of which anything is known here, and at least one.
+
+    And of whom there are records, and no key: it stands there no more, and keeps nobody else from being proven.
+    """
     if not records.is_dir():
         raise CannotDo(
             f"{records}: không có thư mục này / there is no such folder; where does `watch` put its records?"
@@ -97,16 +107,12 @@ def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> list[E
     if args.station is not None and args.station not in there:
         raise CannotDo(f"{records}: không có nhật ký của {args.station} / no records of {args.station} here")
     names = {args.station} if args.station is not None else there | set(keyring.stations)
-    for name in sorted(names - set(keyring.stations)):
-        raise CannotDo(
-            f"{records}: {name} không có trong stations.json, dùng tệp của thời gian đó / {name} is not in "
-            "stations.json; take the one of that time"
-        )
     if not names:
         raise CannotDo(
             f"{args.dir}: không có trạm nào / there is no station: nothing is proven; is this the right --dir?"
         )
-    return [keyring.stations[StationId(name)] for name in sorted(names)]
+    known = sorted(names & set(keyring.stations))
+    return [keyring.stations[StationId(name)] for name in known], sorted(names - set(known))
 
 
 def _content(path: Path) -> bytes:

@@ -105,7 +105,8 @@ class Serving:
 
 @dataclass(slots=True)
 class Bench:
-    """Everything that a trial works with. ``take_over`` ends the station's session by its own certificate."""
+    """Everything that a trial works with. ``take_over`` ends the station's session by its own certificate;
+    ``answers_due`` is how often each order may be answered, by its digest."""
 
     line: Line
     desk: Desk
@@ -119,8 +120,9 @@ class Bench:
     clock: Callable[[], float] = time.monotonic
     serving: Serving = field(default_factory=Serving)
     seen: list[Seen] = field(default_factory=list)
-    sent: dict[str, int] = field(default_factory=dict)
+    answers_due: dict[str, int] = field(default_factory=dict)
     troubles: list[LogTrouble] = field(default_factory=list)
+    _sent_s: dict[str, float] = field(default_factory=dict)
     _acts: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     @property
@@ -152,7 +154,7 @@ class Bench:
         """Publish an order properly (QoS 1, not retained). Returns the mark from which its answer is to be sought."""
         mark = len(self.seen)
         if order.readable:
-            self.sent[order.digest] = self.sent.get(order.digest, 0) + 1
+            self._expect(order.digest)
         self.line.deliver(topic or self.topic, order.envelope, expiry_s, DELIVER_S)
         return mark
 
@@ -160,9 +162,22 @@ class Bench:
         """Publish a welcome or an acknowledgement of the trial's own making; with ``digest`` it must be answered."""
         mark = len(self.seen)
         if digest:
-            self.sent[digest] = 1
+            self._expect(digest)
         self.line.deliver(down_topic(self.station, kind), envelope, None, DELIVER_S)
         return mark
+
+    def _expect(self, digest: str) -> None:
+        self.answers_due[digest] = self.answers_due.get(digest, 0) + 1
+        self._sent_s[digest] = self.clock()
+
+    def _line_broke(self, known_s: float) -> None:
+        """Whoever's line broke cannot tell what of the last messages arrived: order and answer may come again (QoS 1).
+
+        That it broke is known by ``known_s``, when a hello comes or the kit's own session is lost.
+        """
+        since = known_s - self.pace.back_s_max - self.pace.answer_s
+        for digest, sent_s in self._sent_s.items():
+            self.answers_due[digest] += sent_s >= since
 
     def wait(self, wanted: Callable[[Seen], bool], seconds: float, since: int = 0) -> Seen | None:
         """The first message from mark ``since`` on that is wanted; None when it does not come in time.
@@ -272,6 +287,8 @@ class Bench:
                 f"mất phiên / the session was lost: {arrival.detail}; có `watch` đang chạy ở nơi khác? / is a `watch` "
                 "running elsewhere?"
             )
+        if isinstance(arrival, LinkDown):
+            self._line_broke(at_s)
         if isinstance(arrival, Message):
             self._take(at_s, arrival)
         return at_s
@@ -280,6 +297,8 @@ class Bench:
         ours = message.topic.startswith(f"{ROOT}/u/{self.station}/")
         if ours:
             self.seen.append(self._seen(at_s, message))
+            if self.seen[-1].kind == Up.HELLO:
+                self._line_broke(at_s)
         noted, replies = self.desk.take(message.topic, message.payload, self.orders.now())
         for reply in replies:
             if not ours or self._served(reply.topic):

@@ -14,8 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 
+from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.content import ContentServer
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import BrokerAddress
 

@@ -25,8 +25,8 @@ from edge_agent.headend.session import (
     PublishError,
     Session,
     client_tls,
-    properties,
 )
+from edge_agent.sync.client import properties
 from edge_agent.sync.topics import ROOT
 
 HANDSHAKE_S = 30

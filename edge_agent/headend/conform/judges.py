@@ -89,15 +89,19 @@ def known(answer: AnswerMsg | None, job_id: str) -> Verdict:
     return Passed(told(answer))
 
 
-def answered_once(sent: Mapping[str, int], answers: Sequence[AnswerMsg]) -> Verdict:
-    """Every order is answered, by no more answers than it had deliveries, and taken once at most."""
-    for digest, times in sent.items():
+def answered_once(due: Mapping[str, int], answers: Sequence[AnswerMsg]) -> Verdict:
+    """Every order is answered, no more often than it may have been delivered, and taken once at most.
+
+    The very same acceptance again is one that was sent anew, and no second one.
+    """
+    for digest, times in due.items():
         about = [answer for answer in answers if answer.digest == digest]
         if not 1 <= len(about) <= times:
-            return Failed(f"1 to {times} answer(s) to order {digest[:12]}…", f"{len(about)}")
-        if sum(answer.verdict is Said.ACCEPTED for answer in about) > 1:
+            seen = f"{len(about)}: {'; '.join(map(told, about))}" if about else NO_ANSWER
+            return Failed(f"1 to {times} answer(s) to order {digest[:12]}…", seen)
+        if len({answer for answer in about if answer.verdict is Said.ACCEPTED}) > 1:
             return Failed(f"order {digest[:12]}… accepted once", "accepted again")
-    return Passed(f"{len(sent)} orders, {sum(sent.values())} deliveries, each answered")
+    return Passed(f"{len(due)} orders, each answered")
 
 
 def chained(batches: Sequence[LogBatch]) -> Verdict:

@@ -35,6 +35,9 @@ VALID_MS = 5 * MINUTE_MS
 QUARTER_MS = 15 * MINUTE_MS
 COMMAND_MS = MINUTE_MS
 # Half of what a command may be valid for: clocks may be apart, and nobody is to obey it later.
+BEFORE_MS = 5 * SECOND_MS
+# An honest station's clock may be behind ours, by what a welcome may take (docs/protocol.md, 7): by its time an order
+# "from now on" would still be to come, and a timetable that had to wait is accepted a second time (5.4).
 NOWHERE = "https://unreachable.invalid/clip/"
 # A name that is never given out (RFC 6761), for stations that reach no content server of the kit.
 NOBODY = "khong-co"
@@ -160,8 +163,8 @@ class Orders:
             "key_epoch": 0,
             "serial": self.keyring.serials.next(grant.issuer, now),
             "issued_at": now,
-            "not_before": now,
-            "not_after": now + valid_ms,
+            "not_before": now - BEFORE_MS,
+            "not_after": now - BEFORE_MS + valid_ms,
             "audience": {"stations": [str(self.station.station)]},
         }
         return self.signed(given | own, pen.enough, kind.value)
@@ -184,7 +187,7 @@ class Orders:
             "key_epoch": 0,
             "serial": self.keyring.serials.next(grant.issuer, now),
             "issued_at": now,
-            "not_before": now - SECOND_MS,
+            "not_before": now - BEFORE_MS,
             "not_after": due + VALID_MS,
             "audience": {"stations": [str(self.station.station)], "areas": [], "zones": []},
             "class": JobClass.NORMAL.value,

@@ -34,7 +34,6 @@ class Return:
     birth: Seen | None
     queued: Order
     queued_answer: AnswerMsg | None
-    void: Order
     void_answer: AnswerMsg | None
     retained: Order
     unacknowledged: frozenset[tuple[str, int, str]]
@@ -80,7 +79,7 @@ def _lost_and_back(bench: Bench, unacknowledged: frozenset[tuple[str, int, str]]
         greeting = greet(bench, hello)
     finally:
         bench.line.forget(bench.topic)
-    return Return(mark, taken_s, hello, birth, queued, answers[0], void, answers[1], retained, unacknowledged, greeting)
+    return Return(mark, taken_s, hello, birth, queued, answers[0], answers[1], retained, unacknowledged, greeting)
 
 
 def _await_hello(bench: Bench, mark: int, taken_s: float) -> Seen:

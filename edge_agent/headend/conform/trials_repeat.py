@@ -77,17 +77,17 @@ def _at_once(bench: Bench) -> Verdict:
 
 def _cut_in_the_midst(bench: Bench) -> Verdict:
     scene = bench.act(cut_off)
-    taken = [answer for answer in bench.answers(scene.order.digest) if answer.verdict is Said.ACCEPTED]
+    taken = {answer for answer in bench.answers(scene.order.digest) if answer.verdict is Said.ACCEPTED}
     if len(taken) > 1:
         return Failed("one effect, however often it was delivered", f"accepted {len(taken)} times")
     return judges.accepted(scene.again, scene.order.job_id, or_known=True)
 
 
 def _answered_once(bench: Bench) -> Verdict:
-    if not bench.sent:
+    if not bench.answers_due:
         take(bench, bench.orders.normal())
     bench.settle(bench.pace.silence_s)
-    return judges.answered_once(bench.sent, _all_answers(bench))
+    return judges.answered_once(bench.answers_due, _all_answers(bench))
 
 
 def _all_answers(bench: Bench) -> list[AnswerMsg]:

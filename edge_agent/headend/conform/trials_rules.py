@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import DAY_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.broker import area_prefixes
 from edge_agent.headend.conform import judges
@@ -24,12 +25,12 @@ from edge_agent.headend.conform.orders import QUARTER_MS, VALID_MS, Order, Order
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict
 from edge_agent.headend.conform.wrong_orders import NOW, bound, grant
 from edge_agent.sync.topics import Up
-from edge_agent.trust.commands import COMMAND_VOLUME_MAX, What
+from edge_agent.trust.commands import What
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import payload_type
 from edge_agent.trust.keys import Signer, new_signer
 from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX
-from edge_agent.trust.orders import VOLUME_MAX, OrderType
+from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import dump, parse
 
 BAD, FORGED = Reason.MALFORMED, Reason.SIGNATURE_INVALID
@@ -231,7 +232,7 @@ COMMANDS = (
         "4, command",
         "âm lượng điều khiển 101",
         "a command's volume is 0 to 100",
-        lambda orders: orders.command(What.VOLUME, volume=COMMAND_VOLUME_MAX + 1),
+        lambda orders: orders.command(What.VOLUME, volume=VOLUME_MAX + 1),
         BAD,
     ),
     _wrong(

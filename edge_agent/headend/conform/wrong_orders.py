@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from edge_agent.core.job import JobClass
+from edge_agent.core.site import VOLUME_MAX
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.conform.orders import Order, Orders, Pen, rule
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.trust.limits import EMERGENCY_VALIDITY_MS_MAX, TIMETABLE_VALIDITY_MS_MAX
-from edge_agent.trust.orders import VOLUME_MAX, OrderType
+from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import JobGrant, enough
 
 ELSEWHERE = "nuoc-khac/noi-khac/xa-khac"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,10 +22,8 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
+from tests.host.ports import free_port
 
-RELAY_PORTS = range(20_000, 30_000)
-# Below the ports that the kernel gives to whoever connects (32,768 and up): the relay listens later than it is written
-# into the station's configuration, and meanwhile nobody must be given its port.
 PROVINCE_HOURS = [["06:00", "20:00"]]
 EMERGENCY_SIGNATURES = 2
 
@@ -46,7 +41,7 @@ class TestDesk(Ward):
         super().__init__(folder)
         self.pace = pace
         self.planted = planted
-        self.relay = BrokerAddress("127.0.0.1", _free_port())
+        self.relay = BrokerAddress("127.0.0.1", free_port())
 
     def __enter__(self) -> TestDesk:
         super().__enter__()
@@ -95,11 +90,3 @@ class TestDesk(Ward):
                 stderr=log,
                 env={**os.environ, **env, "QUICK": quick, "PLANTED": self.planted},
             )
-
-
-def _free_port() -> int:
-    for _ in RELAY_PORTS:
-        port = random.choice(RELAY_PORTS)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free")

@@ -148,7 +148,7 @@ def test_an_answer_is_found_by_its_digest(rig: Rig) -> None:
     rig.answers(other, Said.REFUSED, Reason.EXPIRED)
     rig.answers(order, Said.ACCEPTED)
     assert judges.accepted(ask(rig.bench, order), order.job_id) == Passed("accepted")
-    assert rig.bench.sent == {order.digest: 1}
+    assert rig.bench.answers_due == {order.digest: 1}
     assert rig.line.sent == [f"loa/1/d/{STATION}/job"]
 
 

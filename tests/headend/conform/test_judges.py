@@ -106,9 +106,13 @@ def test_every_order_has_its_answer_and_no_more_than_it_had_deliveries() -> None
     sent = {"a" * 64: 2}
     assert passes(judges.answered_once(sent, [ACCEPTED, KNOWN]))
     assert passes(judges.answered_once(sent, [ACCEPTED]))
-    assert failure(judges.answered_once(sent, [])).endswith("| 0")
-    assert failure(judges.answered_once(sent, [ACCEPTED, KNOWN, KNOWN])).endswith("| 3")
-    assert "accepted again" in failure(judges.answered_once(sent, [ACCEPTED, ACCEPTED]))
+    assert failure(judges.answered_once(sent, [])).endswith("| no answer")
+    assert failure(judges.answered_once(sent, [ACCEPTED, KNOWN, KNOWN])).endswith(
+        "| 3: accepted; known, replayed; known, replayed"
+    )
+    again = replace(ACCEPTED, at=UtcMs(ACCEPTED.at + 1))
+    assert "accepted again" in failure(judges.answered_once(sent, [ACCEPTED, again]))
+    assert passes(judges.answered_once(sent, [ACCEPTED, ACCEPTED]))  # the same words, sent anew over a new line
     assert passes(judges.answered_once({}, [ACCEPTED]))  # an answer to somebody else's order
 
 

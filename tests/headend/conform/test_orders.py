@@ -15,13 +15,13 @@ from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.conform import trials_rules as rules
 from edge_agent.headend.conform import wrong_orders as wrong
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.orders import Order, Orders, Rules
-from edge_agent.headend.conform.pace import Pace
+from edge_agent.headend.conform.pace import PROTOCOL, Pace
 from edge_agent.headend.conform.verdicts import CannotTry, Failed
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
@@ -147,6 +147,15 @@ def test_each_rule_that_the_kit_makes_wrong_is_wrong_in_what_its_clause_says(key
     judgement = judged(keyring, sent[0])
     assert isinstance(judgement, Rejected), judgement
     assert verdict.expected == f"refused, {judgement.reason}"
+
+
+def test_what_the_kit_orders_is_in_force_by_a_clock_that_is_a_little_behind_too(
+    keyring: Keyring, orders: Orders
+) -> None:
+    """A timetable would wait those milliseconds, and be accepted twice: our own station failed ANS-1 on a busy day."""
+    behind = NOON - round(PROTOCOL.welcome_late_s * SECOND_MS)
+    for order in (orders.normal(), rules._timetable(orders), orders.command(What.STOP)):
+        assert order.payload["not_before"] <= behind
 
 
 def test_a_text_of_the_longest_length_is_good(keyring: Keyring, orders: Orders) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from edge_agent.headend.conform.scene_silent import Ordered, Silent, Wrong, orde
 from edge_agent.headend.conform.trials_sound import take_turns
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.session import BrokerAddress
+from edge_agent.headend.session import BrokerAddress, LinkDown
 from edge_agent.sync.reports import StateMsg, Why
 from tests.headend.conform.test_bench import PACE, PLAYED, Rig, rig, ward
 from tests.headend.fake_station import STATE
@@ -67,6 +68,33 @@ def test_who_writes_no_record_has_not_shown_what_stands_in_one(rig: Rig, number:
 @pytest.mark.parametrize("number", ["LOG-14", "LOG-15", "LOG-16", "LOG-17", "HEL-2", "ANS-2"])
 def test_who_says_nothing_passes_nothing(rig: Rig, number: str) -> None:
     assert isinstance(verdict(rig.bench, number), NotTried)
+
+
+@pytest.mark.parametrize("broke", ["the station's line", "the kit's line"])
+def test_an_answer_may_come_again_after_a_line_broke_and_not_without(rig: Rig, broke: str) -> None:
+    """Whoever sends with QoS 1 and has heard of no receipt sends again: a busy machine's CI took that for a fault."""
+    order = rig.bench.orders.normal()
+    rig.bench.send(order)
+    for _ in range(2):
+        rig.answers(order, Said.REFUSED, Reason.WRONG_AUDIENCE)
+    assert isinstance(verdict(rig.bench, "ANS-1"), Failed)
+    if broke == "the kit's line":
+        rig.line.arrivals.put((time.monotonic(), LinkDown("gone", for_good=False)))
+    else:
+        rig.says(rig.station.hello())
+    assert isinstance(verdict(rig.bench, "ANS-1"), Passed)
+    rig.answers(order, Said.REFUSED, Reason.WRONG_AUDIENCE)
+    assert isinstance(verdict(rig.bench, "ANS-1"), Failed)
+
+
+def test_a_line_that_breaks_long_after_an_answer_makes_nobody_say_it_again(rig: Rig) -> None:
+    order = rig.bench.orders.normal()
+    rig.bench.send(order)
+    for _ in range(2):
+        rig.answers(order, Said.REFUSED, Reason.WRONG_AUDIENCE)
+    later = time.monotonic() + PACE.back_s_max + PACE.answer_s
+    rig.line.arrivals.put((later, LinkDown("gone", for_good=False)))
+    assert isinstance(verdict(rig.bench, "ANS-1"), Failed)
 
 
 def uploads(rig: Rig, *ranges: tuple[int, int]) -> list[Seen]:

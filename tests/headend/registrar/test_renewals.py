@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.pki import PkiError
 from edge_agent.headend.registrar import KEPT_MAX, Registrar
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
@@ -158,3 +160,22 @@ def test_a_thief_who_asks_without_end_fills_no_list_of_revoked_certificates(desk
     newest = boxes[KEPT_MAX - 2]
     assert renewed(desk, newest.renews(), NOW)  # what was given already is given again
     assert renewed(desk, boxes[-1].renews(), UtcMs(NOW + 2 * DAY_MS))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda desk, box: desk.registrar.renew(box.renews(), NOW),
+        lambda desk, _: enrol(desk, new_box(), desk.code()),
+    ],
+    ids=["renews", "another box"],
+)
+def test_a_station_whose_list_of_certificates_is_damaged_is_told_by_its_file(
+    desk: Desk, box: Box, ask: Callable[[Desk, Box], object]
+) -> None:
+    """Without it nobody could take back what was given. A traceback names no file, and nobody mends it in time."""
+    enrol(desk, box, desk.code())
+    issued = desk.keyring.directory / "issued" / f"{STATION}.pem"
+    issued.write_bytes(issued.read_bytes()[:100])
+    with pytest.raises(PkiError, match=rf"{STATION}\.pem: .* is damaged; restore it"):
+        ask(desk, box)
