@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
+import pytest
+
 from edge_agent.audio.card import CardConfig
 from edge_agent.audio.prefetch import KEPT_MS
-from edge_agent.config import Channel, Language, Ntp, RelayDriver, Sandbox, load
+from edge_agent.config import Channel, ConfigError, Language, Ntp, RelayDriver, Sandbox, load, parse
 from edge_agent.config.parse import read_all
 from edge_agent.config.reader import open_report
-from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX, TIMEZONE
+from edge_agent.config.sections import Ear
+from edge_agent.config.station import EAR_LEAST_DB, PERIOD_MS_MAX, PERIODS_MAX, TIMEZONE
 from edge_agent.core.site import Frame, Group, IntoQuiet, LocalPolicy, VolumeBand
-from edge_agent.core.units import MINUTE_MS, ZoneId
+from edge_agent.core.units import MINUTE_MS
 from edge_agent.trust.timetable import ZONE_NAME
 from tests.config_texts import (
     DOCS,
@@ -59,10 +62,9 @@ def test_the_example_shows_the_defaults_truly() -> None:
     plain, full = read(EXAMPLE), read(FULL)
     assert (full.broker, full.paths, full.clock) == (plain.broker, plain.paths, plain.clock)
     assert full.cards == {"main": replace(plain.cards["main"], mixer="PCM", mixer_volume=90)}
-    village = {**plain.site.zones, ZoneId("dinh-lang"): replace(plain.site.zones[ZoneId("dinh-lang")], group=Group.B)}
     line_ins = frozenset({"line-in:mic"})
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
-        replace(plain.site, polls_home=True, line_ins=line_ins, zones=village, stagger_ms=1_000),
+        replace(plain.site, polls_home=True, line_ins=line_ins),
         plain.cache,
         plain.decoder,
         plain.console,
@@ -70,7 +72,10 @@ def test_the_example_shows_the_defaults_truly() -> None:
     )
     assert full.relays.simulated_dir == FOLDER / "simulated-relays"
     assert full.content.home == "https://content.example.vn:8443"
-    assert (full.serial, full.zones["cho"].read_back_line) == ("LOA-2026-000123", 22)
+    assert full.serial == "LOA-2026-000123"
+    market, village = plain.zones.values()
+    ear = Ear("plughw:CARD=Ear,DEV=0", Channel.MONO, EAR_LEAST_DB)
+    assert [*full.zones.values()] == [replace(market, read_back_line=22), replace(village, ear=ear)]
 
 
 def test_without_a_policy_the_safe_one_holds() -> None:
@@ -88,7 +93,7 @@ def test_ordinary_programmes_have_their_chimes_and_rise_unless_the_file_says_oth
 def test_groups_take_turns_only_where_the_file_says_so() -> None:
     site = read(EXAMPLE).site
     assert (site.stagger_ms, {zone.group for zone in site.zones.values()}) == (0, {Group.A})
-    text = changed('# stagger_group = "b"', 'stagger_group = "b"')
+    text = changed('# stagger_group = "a"', 'stagger_group = "b"')
     site = read(text + "\n[programme]\nstagger_ms = 1500\n").site
     assert site.stagger_ms == 1_500
     assert [zone.group for zone in site.zones.values()] == [Group.A, Group.B]
@@ -144,6 +149,12 @@ def test_every_key_stands_in_the_reference() -> None:
     }
     assert len(keys) > 30
     assert {key for key in keys if f"`{key}`" not in reference} == set()
+
+
+def test_the_reference_shows_a_message_as_it_is_told_of_the_example() -> None:
+    with pytest.raises(ConfigError) as told:
+        parse(changed("line = 27\n", "line = 17\n"), FOLDER, "/etc/edge-agent/edge-agent.toml")
+    assert f"\n    {told.value}\n" in (DOCS / "configuration.md").read_text(encoding="utf-8")
 
 
 def test_the_deepest_buffer_that_may_be_asked_for_can_be_reached_back_into() -> None:

@@ -192,20 +192,20 @@ def test_what_frames_a_programme_is_refused_by_name(line: str, fault: Fault, key
 
 @pytest.mark.parametrize("group", ['"c"', '"A"', "2"])
 def test_a_group_that_there_is_not_is_refused_by_name(group: str) -> None:
-    text = changed('# stagger_group = "b"', f"stagger_group = {group}")
+    text = changed('# stagger_group = "a"', f"stagger_group = {group}")
     (problem,) = problems_of(f"{text}\n[programme]\nstagger_ms = 1000\n")
     assert problem.where == "[[zones]] #2 stagger_group"
     assert problem.remedy
 
 
 def test_a_group_without_a_gap_is_refused_for_nothing_would_come_of_it() -> None:
-    problem = only_problem('# stagger_group = "b"', 'stagger_group = "b"')
+    problem = only_problem('# stagger_group = "a"', 'stagger_group = "b"')
     assert (problem.fault, problem.where) == (Fault.CLASH, "[[zones]] #2 stagger_group")
     assert "stagger_ms = 1000" in problem.remedy
 
 
 def test_a_gap_where_all_zones_are_of_the_second_group_is_refused() -> None:
-    text = changed('# stagger_group = "b"', 'stagger_group = "b"')
+    text = changed('# stagger_group = "a"', 'stagger_group = "b"')
     text = changed("warm_up_ms = 800 ", 'stagger_group = "b"\nwarm_up_ms = 800 ', text)
     (problem,) = problems_of(f"{text}\n[programme]\nstagger_ms = 1000\n")
     assert (problem.fault, problem.where) == (Fault.CLASH, "[programme] stagger_ms")

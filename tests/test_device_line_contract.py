@@ -20,8 +20,9 @@ from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayS
 from edge_agent.core.programme import Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, PlayId, ZoneId
-from edge_agent.device import Stop, run_device
-from edge_agent.link import DeviceClient
+from edge_agent.device.process import run_device
+from edge_agent.device.wake import Stop
+from edge_agent.link.client import DeviceClient
 from edge_agent.runtime import Device
 from tests.fakes.device import PLAY_MS, ZONES, FakePlayer
 from tests.fakes.device_line import FakeDeviceLine

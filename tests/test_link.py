@@ -9,7 +9,6 @@ import queue
 import select
 import socket
 import string
-import threading
 from pathlib import Path
 from types import SimpleNamespace, UnionType
 from typing import get_args
@@ -37,9 +36,18 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Group
 from edge_agent.core.turns import staggered
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
-from edge_agent.link import DeviceClient, DeviceServer, LinkError, LinkLost, Renew, ToCore, ToDevice
-from edge_agent.link.messages import PACKET_BYTES_MAX, decode_to_core, decode_to_device, encode
-from edge_agent.link.server import agent_uids
+from edge_agent.link.client import DeviceClient
+from edge_agent.link.messages import (
+    PACKET_BYTES_MAX,
+    LinkError,
+    Renew,
+    ToCore,
+    ToDevice,
+    decode_to_core,
+    decode_to_device,
+    encode,
+)
+from edge_agent.link.server import DeviceServer, LinkLost, agent_uids
 
 PATIENCE_S = 30
 # Only so that a broken test ends; nothing is measured by it.
@@ -459,7 +467,7 @@ def test_a_device_process_that_says_nothing_is_left_and_knocked_at_again(
     server.listener.settimeout(PATIENCE_S)
     assert server.accept() is None
     assert server.client is not None
-    server.client.settimeout(5)
+    server.client.settimeout(PATIENCE_S)
     with pytest.raises(LinkLost, match="hung up"):
         server.receive()
     server.drop()
@@ -500,4 +508,4 @@ def test_stopping_hangs_up_and_ends_the_thread(server: DeviceServer, path: Path)
     agent.client.stop()
     with pytest.raises(LinkLost, match="hung up"):
         server.receive()
-    assert not any(thread.name == "device-link" for thread in threading.enumerate())
+    assert not agent.client._thread.is_alive()

@@ -24,8 +24,17 @@ from edge_agent.core.programme import Gap, Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Group
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
-from edge_agent.link import LinkError, Renew, ToCore, ToDevice
-from edge_agent.link.messages import COUNT_MAX, FROM_MS_MAX, decode_to_core, decode_to_device, encode
+from edge_agent.link.messages import (
+    COUNT_MAX,
+    FROM_MS_MAX,
+    LinkError,
+    Renew,
+    ToCore,
+    ToDevice,
+    decode_to_core,
+    decode_to_device,
+    encode,
+)
 from tests.trust.strategies import names
 
 INTEGER_MAX = 2**53 - 1

@@ -34,9 +34,9 @@ from edge_agent.config.sections import (
     Speech,
     TrustFiles,
 )
-from edge_agent.config.station import NAME, RATES, SERIAL, ZONES_MAX, read_cards, read_line_ins, read_site, read_wiring
+from edge_agent.config.station import NAME, RATES, SERIAL, read_cards, read_line_ins, read_site, read_wiring
 from edge_agent.core.job import LINE_IN
-from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, is_training
+from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, ZONES_MAX, is_training
 from edge_agent.core.units import SECOND_MS
 
 CONFIG_BYTES_MAX = 65_536

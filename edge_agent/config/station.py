@@ -11,13 +11,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge_agent.config.reader import Fault, Form, Table, shown
 from edge_agent.config.sections import Card, Channel, Ear, LineInput, ZoneWiring
 from edge_agent.core.site import (
+    BANDS_MAX,
     LEAST_OFF_MS_MAX,
     LEAST_ON_MS_MAX,
     LEVEL_DB_MIN,
     RELAY_ON_MS_MAX,
     RISE_MS_MAX,
+    SESSIONS_MAX,
     STAGGER_MS_MAX,
     STANDARD_FRAME,
+    VOLUME_MAX,
     WARM_UP_MS_MAX,
     Frame,
     Group,
@@ -29,8 +32,6 @@ from edge_agent.core.site import (
 )
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, StationId, ZoneId
 
-ZONES_MAX = 64
-# As many as one order can name (its audience).
 LINE_MAX = 511
 # The kernel's own ceiling of lines for a long time (ARCH_NR_GPIOS 512); a Raspberry Pi 5 has 54.
 CARDS_MAX = 4
@@ -41,15 +42,11 @@ PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 400
 # 10 ms already costs 1.6 % of a core; 400 ms is the longest that was measured.
 PERIODS_MIN, PERIODS_MAX = 2, 4
 # One period plays while the next is written; the sound of 4 × 400 ms is kept to be written again (audio.prefetch).
-BANDS_MAX = 24
-# One for each hour of the day.
 TRIM_DB_MAX = 24
 # More than lies between horns of 30 W and of 5 W (8 dB) and two amplifiers' inputs; below it sounds get lost.
 EAR_LEAST_DB = -50
 # A microphone a metre from a horn of 30 W (some 115 dB) is near its full scale; what the next cluster's, 300 m away,
 # brings there is 50 dB below. A wire from behind the amplifier is louder still.
-SESSIONS_MAX = 96
-# One every quarter of an hour.
 DAY_MINUTES = 24 * 60
 
 STATION = Form(re.compile(r"[a-z0-9-]{1,64}"), "1 to 64 of a–z, 0–9 and -")
@@ -159,7 +156,7 @@ def _zone_site(zone: Table) -> ZoneSite:
         zone=ZoneId(zone.text("id", ZONE)),
         name=zone.text("name", NAME),
         warm_up_ms=zone.integer("warm_up_ms", 0, WARM_UP_MS_MAX),
-        volume_max=zone.integer("volume_max", 0, 100, default=100),
+        volume_max=zone.integer("volume_max", 0, VOLUME_MAX, default=VOLUME_MAX),
         on_ms_max=zone.integer("on_minutes_max", 1, on_minutes, default=on_minutes) * MINUTE_MS,
         least_on_ms=zone.integer("least_on_ms", 0, LEAST_ON_MS_MAX, default=0),
         least_off_ms=zone.integer("least_off_ms", 0, LEAST_OFF_MS_MAX, default=0),
@@ -265,7 +262,7 @@ def _band(band: object) -> VolumeBand | None:
     if not isinstance(band, list) or len(band) != 3:
         return None
     start, end, volume = _wall_time(band[0]), _wall_time(band[1]), band[2]
-    if start is None or end is None or type(volume) is not int or not 0 <= volume <= 100:
+    if start is None or end is None or type(volume) is not int or not 0 <= volume <= VOLUME_MAX:
         return None
     return VolumeBand(start, end, volume)
 

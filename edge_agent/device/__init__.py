@@ -3,8 +3,3 @@
 It has no network and no journal. Sound is written by the player's own thread, the agent is read and told without
 waiting, and one loop that never blocks owns the relays. Without an agent nothing sounds.
 """
-
-from edge_agent.device.process import run_device
-from edge_agent.device.wake import Stop
-
-__all__ = ["Stop", "run_device"]

@@ -18,7 +18,8 @@ from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId
 from edge_agent.device.wake import Inlet, Stop
-from edge_agent.link import DeviceServer, LinkLost, ToCore, ToDevice
+from edge_agent.link.messages import ToCore, ToDevice
+from edge_agent.link.server import DeviceServer, LinkLost
 from edge_agent.relay import interlock
 from edge_agent.relay.contacts import Contacts
 from edge_agent.relay.interlock import Cause, Interlock, Opening
@@ -150,7 +151,7 @@ class Device:
             log.warning("agent turned away why=%s", refusal)
             return
         log.info("agent connected")
-        self._tell_all([DeviceUp(), *self._contacts.failing()])
+        self._tell_all([DeviceUp(), *self._contacts.opened(), *self._contacts.failing()])
 
     def _obey(self, order: ToDevice, now: MonoMs) -> None:
         # Whatever the agent says comes out of a step of its core, so each word renews the lease.

@@ -13,8 +13,7 @@ from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 from edge_agent.device.loop import WRITER, Device
 from edge_agent.device.wake import Inlet, Stop
-from edge_agent.link import DeviceServer
-from edge_agent.link.server import agent_uids
+from edge_agent.link.server import DeviceServer, agent_uids
 from edge_agent.relay.contacts import Contacts
 from edge_agent.relay.interlock import Interlock
 from edge_agent.relay.port import Relays

@@ -3,18 +3,3 @@
 Whatever crosses it is one of the core's own effects or events, or a renewal of the lease. What they mean for a relay is
 ``edge_agent.device``'s business; when to send them is the runtime's.
 """
-
-from edge_agent.link.client import DeviceClient
-from edge_agent.link.messages import PACKET_BYTES_MAX, LinkError, Renew, ToCore, ToDevice
-from edge_agent.link.server import DeviceServer, LinkLost
-
-__all__ = [
-    "PACKET_BYTES_MAX",
-    "DeviceClient",
-    "DeviceServer",
-    "LinkError",
-    "LinkLost",
-    "Renew",
-    "ToCore",
-    "ToDevice",
-]

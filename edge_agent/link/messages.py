@@ -29,7 +29,7 @@ from edge_agent.core.events import (
     ZonesLost,
 )
 from edge_agent.core.programme import Gap, Live, Pause, Relayed, Sound, ZoneFeed
-from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX
+from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX, VOLUME_MAX
 from edge_agent.core.units import HOUR_MS, ClipKey, PlayId, ZoneId
 
 PACKET_BYTES_MAX = 128 * 1024
@@ -39,7 +39,6 @@ INTEGER_MAX = 2**53 - 1
 COUNT_MAX = 2**42
 # Of ms and of frames that a device reports, which only ever count up: 139 years, a time that every calendar has. Later,
 # or before the boot, no day has it: the record of it would end the agent, and each one after it as it starts.
-VOLUME_MAX = 100
 FROM_MS_MAX = 3 * HOUR_MS
 # Half as much again as the longest clip that can be signed: no staged sound has anything so far in.
 

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 class _Contact:
     """One relay: what it should be and why, until when its contact may still be moving, and what is wrong with it.
 
-    ``unopened``: it may be closed although it should be open, and is told again. ``seen`` is what the contact showed
-    when it was in trouble; None: nobody can tell.
+    ``unopened``: it may be closed although it should be open, and is told again. ``opened_at`` is when it was last told
+    to open while closed. ``seen`` is what the contact showed when it was in trouble; None: nobody can tell.
     """
 
     wired: bool
@@ -45,6 +45,7 @@ class _Contact:
     cause: str = START
     settle_by: MonoMs | None = None
     unopened: bool = False
+    opened_at: MonoMs | None = None
     trouble: str = ""
     seen: bool | None = None
 
@@ -66,6 +67,8 @@ class Contacts:
     def switch(self, zone: ZoneId, on: bool, cause: str, now: MonoMs) -> list[RelayReport]:
         """Move a relay. What is seen of it at once; the rest comes from ``check``: one report an order, at least."""
         contact = self._contacts[zone]
+        if contact.wanted and not on:
+            contact.opened_at = now
         contact.wanted, contact.cause, contact.trouble = on, cause, ""
         return self._move(zone, contact, now)
 
@@ -93,6 +96,14 @@ class Contacts:
     def wants(self, zone: ZoneId) -> bool:
         """Whether the relay is told to be closed; False once its line refused that."""
         return self._contacts[zone].wanted
+
+    def opened(self) -> list[RelayChanged]:
+        """Which relays have been closed, and when they opened: an agent that has just connected lets them rest."""
+        return [
+            RelayChanged(zone, False, contact.cause, contact.opened_at)
+            for zone, contact in self._contacts.items()
+            if contact.opened_at is not None and not contact.wanted
+        ]
 
     def failing(self) -> list[RelayFailed]:
         """What is wrong now: for an agent that has just connected."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_agent.boot_time import boot_ms
 from edge_agent.core.units import ZoneId
 from edge_agent.relay.port import RelayError
 
@@ -105,7 +106,7 @@ def _write(path: Path, on: bool, cause: str) -> None:
 
 def _append_edge(path: Path, on: bool, cause: str) -> None:
     edge = {
-        "mono_ms": time.clock_gettime_ns(time.CLOCK_BOOTTIME) // NS_IN_MS,
+        "mono_ms": boot_ms(),
         "utc_ms": time.time_ns() // NS_IN_MS,
         "zone": path.name,
         "on": on,

@@ -14,9 +14,8 @@ from edge_agent.core.units import MonoMs, PlayId, ZoneId
 from edge_agent.device.loop import WRITER, Device
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.device.wake import Inlet
-from edge_agent.link import DeviceServer, Renew, ToCore, ToDevice
-from edge_agent.link.messages import PACKET_BYTES_MAX, decode_to_core, encode
-from edge_agent.link.server import agent_uids
+from edge_agent.link.messages import PACKET_BYTES_MAX, Renew, ToCore, ToDevice, decode_to_core, encode
+from edge_agent.link.server import DeviceServer, agent_uids
 from edge_agent.relay.contacts import Contacts
 from edge_agent.relay.interlock import Interlock
 from edge_agent.watchdog import Notifier, Progress

@@ -24,8 +24,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
 from edge_agent.device.loop import ORDERS_A_TURN, ORDERS_MS_MAX
 from edge_agent.device.process import WRITER_MS_MAX
-from edge_agent.link import Renew
-from edge_agent.link.messages import encode
+from edge_agent.link.messages import Renew, encode
 from edge_agent.relay.contacts import SETTLE_MS
 from edge_agent.relay.interlock import LEASE_MS
 from tests.device.bench import T0, A, B, Bench, P, close_a, play_p
@@ -231,6 +230,17 @@ def test_the_next_agent_starts_from_open_relays(bench: Bench) -> None:
     assert bench.relays.contacts[A]
 
 
+def test_the_next_agent_is_told_when_a_relay_was_opened_last(bench: Bench) -> None:
+    """It must rest, whoever had it closed."""
+    bench.say(close_a())
+    bench.agent.close()
+    bench.device.turn()
+    opened_at = bench.now
+    bench.pass_time(1_000, renew=False)
+    bench.agent = bench.connect()
+    assert bench.heard() == [DeviceUp(), RelayChanged(A, False, "link_lost", opened_at)]
+
+
 def test_a_second_agent_neither_gets_in_nor_disturbs_the_first(bench: Bench) -> None:
     bench.say(close_a())
     second = bench.connect()
@@ -324,13 +334,15 @@ def test_a_stuck_relay_is_told_and_told_again_to_the_next_agent(tmp_path: Path) 
     bench.say(close_a())
     bench.relays.stuck.add(A)
     bench.say(SwitchRelay(A, False, 0))
+    told_at = bench.now
     bench.pass_time(SETTLE_MS)
     assert bench.heard()[-1] == RelayFailed(A, "stuck closed", True)
     bench.agent.close()
     bench.device.turn()
     bench.pass_time(SETTLE_MS, renew=False)
     bench.agent = bench.connect()
-    assert bench.heard() == [DeviceUp(), RelayFailed(A, "stuck closed", True)]
+    opened, failed = RelayChanged(A, False, "order", told_at), RelayFailed(A, "stuck closed", True)
+    assert bench.heard() == [DeviceUp(), opened, failed], "what is wrong with it comes last, and holds"
     bench.close()
 
 

@@ -199,6 +199,17 @@ def test_a_read_back_that_fails_is_told_once_and_clears_by_itself() -> None:
     assert contacts.failing() == []
 
 
+def test_it_is_known_which_relays_were_opened_last_and_when() -> None:
+    _, contacts = plain()
+    contacts.switch(A, False, "order", at(0))
+    assert contacts.opened() == [], "it was open"
+    contacts.switch(A, True, "order", at(10))
+    assert contacts.opened() == []
+    contacts.switch(A, False, "max_on", at(20))
+    contacts.switch(A, False, "order", at(30))
+    assert contacts.opened() == [RelayChanged(A, False, "order", at(20))]
+
+
 def test_a_failing_relay_does_not_touch_another_zones() -> None:
     relays, contacts = plain()
     relays.dead.add(A)

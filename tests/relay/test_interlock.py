@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from edge_agent.core.device_reports import LET_GO, MAX_ON, ORDERED
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
 from edge_agent.relay import interlock
 from edge_agent.relay.interlock import LEASE_MS, Allowed, Cause, Interlock, Opening, Refused
@@ -14,6 +15,10 @@ A, B = ZoneId("a"), ZoneId("b")
 P, Q = PlayId("p"), PlayId("q")
 T0 = MonoMs(1_000_000)
 ON_MS_MAX = {A: 60_000, B: 10_000}
+
+
+def test_the_core_knows_causes_by_the_names_that_they_have_here() -> None:
+    assert (ORDERED, MAX_ON, set(LET_GO)) == (Cause.ORDER, Cause.MAX_ON, {Cause.LEASE, Cause.STOP})
 
 
 def at(ms: int) -> MonoMs:
