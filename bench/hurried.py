@@ -16,19 +16,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
+from edge_agent.audio.alsa import AlsaCard, AlsaPlayer
 from edge_agent.audio.card import Card, CardConfig, Wiring
+from edge_agent.audio.clip import Clip
 from edge_agent.audio.mixer import Outlet
-from edge_agent.audio.pcm_store import Clip, PcmStore
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.stream_clock import mono_ms
+from edge_agent.boot_time import boot_ns
 from edge_agent.cli import paths
 from edge_agent.clock import boot_ms
 from edge_agent.config import load
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, RelayChanged
 from edge_agent.core.units import ClipKey
-from edge_agent.link import DeviceServer, LinkLost, ToCore
-from edge_agent.link.server import agent_uids
+from edge_agent.link.messages import ToCore
+from edge_agent.link.server import DeviceServer, LinkLost, agent_uids
 from edge_agent.relay.interlock import Cause
 
 PAUSE_S = 0.0005

@@ -39,8 +39,9 @@ NAME = "Trạm loa Đông Thành 01"
 ZONES = {"c1": "Nhà văn hóa tổ dân phố số 1", "c2": "Chợ Đông Thành"}
 WARM_UP_MS = 800
 MORNING_H = 9
-START_S_MAX = 30
 STOP_S_MAX = 15
+COMMAND_S_MAX = 60
+# `doctor` looks at everything; with both cores busy beside it that takes a while.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +221,7 @@ class Ward:
             [sys.executable, "-m", "edge_agent", *words, "--config", str(self.config)],
             capture_output=True,
             text=True,
-            timeout=STOP_S_MAX,
+            timeout=COMMAND_S_MAX,
             check=False,
         )
         return done.stdout + done.stderr

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent import __version__
+from edge_agent.software import software
 from hil_tests import installed, report
 from hil_tests.drivers.person import NAME_IN, Person, PersonError
 from hil_tests.machine import ROOT, BenchError, Machine, booted, kernel_of_the_bench, python
@@ -234,7 +234,7 @@ def _conclude(rig: RigFile, ended: Sequence[tuple[Group, int]], only: str, secon
     rows = sorted({row for one in done for row in one.rows})
     page = BUILT / "report.html"
     when = datetime.now().astimezone().strftime("%d/%m/%Y %H:%M %Z")
-    page.write_text(report.html(rig, done, rows, when, f"edge-agent {__version__}", only=only), "utf-8")
+    page.write_text(report.html(rig, done, rows, when, software(), only=only), "utf-8")
     counts = {outcome: sum(one.outcome == outcome for one in done) for outcome in report.WORDS}
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     print(f"hil rig={rig.name}: {words}; {seconds:.0f} s; biên bản / report: {os.path.relpath(page)}")

@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 
 from edge_agent.audio import pcm_store
-from edge_agent.audio.pcm_store import BLOCK_BYTES, ClipMissing, ClipUnusable, PcmStore
+from edge_agent.audio.clip import BLOCK_BYTES, ClipMissing, ClipUnusable
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.core.effects import CommitRecord, SaveJob, SaveLogAck
 from edge_agent.core.events import Event, IntentSaved, JobSaved, Mark, RecordSaved
 from edge_agent.core.units import ClipKey, JobId, UtcMs
@@ -318,7 +319,7 @@ def ack_before_commit(worker: JournalWorker) -> None:
 def plant_in_clips(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """To plant: a clip is said to be staged before its folder, or its bytes, are durable."""
     if plant == "unsynced-folder":
-        monkeypatch.setattr(pcm_store, "_sync_folder", _ignored)
+        monkeypatch.setattr(pcm_store, "sync_directory", _ignored)
     if plant == "unsynced-clip":
         monkeypatch.setattr(pcm_store, "_sync_and_close", lambda file: file.close())
 

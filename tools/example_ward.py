@@ -32,8 +32,8 @@ from edge_agent.trust.bundle import write_file
 from edge_agent.trust.documents import Document, load_document
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer
-from edge_agent.trust.orders import job_payload, rule_payload
 from edge_agent.trust.strict_json import JsonObject, dump
+from tools.order_payloads import job_payload, rule_payload
 
 REALM = "demo"
 AREA = "vn/ha-noi/dong-thanh"

@@ -16,8 +16,8 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.audio.clip import Shelf
-from edge_agent.audio.pcm_store import ClipAltered, PcmStore
+from edge_agent.audio.clip import ClipAltered, Shelf
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import SpeakText
 from edge_agent.core.events import ClipFailed, ClipStaged

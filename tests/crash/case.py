@@ -39,7 +39,7 @@ class Way(StrEnum):
     """How a life ends at a point, or what its call answers."""
 
     BEFORE = "before"  # SIGKILL in front of the call
-    HALF = "half"  # SIGKILL when half of a write is done
+    HALF = "half"  # SIGKILL when half of a write is done, in whole sectors
     AFTER = "after"  # SIGKILL when the call is done
     CUT = "cut"  # power cut after the call: only what was synced is left
     TORN = "torn"  # the same, and of the rest what chance leaves, torn at sectors

@@ -13,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.audio.pcm_store import ClipMissing, ClipUnusable, PcmStore
+from edge_agent.audio.clip import ClipMissing, ClipUnusable
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_agent.audio.clip import FRAME_BYTES
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import Sink
-from edge_agent.audio.pcm_store import FRAME_BYTES, PcmStore
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.cli.process import die_with_any_thread
 from edge_agent.clock import Readings, StationClock

@@ -10,6 +10,7 @@ from typing import Any
 from edge_agent.audio import pcm_store
 from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import Mark
+from edge_agent.journal import database
 from edge_agent.journal.store import Store
 from edge_agent.journal_worker import Afterwards
 from edge_agent.runtime import Runtime
@@ -24,7 +25,8 @@ def ack_before_commit(runtime: Runtime) -> None:
     def early(writes: list[Any]) -> list[Any]:
         for order in writes:
             if isinstance(order, SaveJob):
-                for token in runtime._state.waiting_acks.get(order.saved.accepted.order_id, ()):
+                delivered = runtime._state.waiting_acks.get(order.saved.accepted.order_id)
+                for token in delivered.tokens if delivered else ():
                     runtime._ports.session.ack(token)
         answers: list[Any] = write(writes)
         return answers
@@ -77,6 +79,12 @@ def unsynced_clip() -> None:
     module.os = _without_fsync(module.os)
 
 
+def unsynced_recovery() -> None:
+    """What a killed process had written and not synced is gone by, and written behind, as if it were durable."""
+    module: Any = database
+    module._sync_write_ahead = lambda log: None
+
+
 def straight_to_its_name() -> None:
     """A download is written under its final name."""
     module: Any = download
@@ -97,6 +105,7 @@ BEFORE_START: dict[str, Callable[[], None]] = {
     "unsynced-download": unsynced_download,
     "unsynced-clip": unsynced_clip,
     "straight-to-its-name": straight_to_its_name,
+    "unsynced-recovery": unsynced_recovery,
 }
 NAMES = [*ON_RUNTIME, *ON_STORE, *BEFORE_START]
 

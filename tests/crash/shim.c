@@ -20,6 +20,7 @@
 
 enum { FDS = 1024, PATH = 512 };
 enum op { OPEN = 1, WRITE, TRUNCATE, SYNC, SYNC_FOLDER, RENAME, UNLINK, MKDIR, SAY };
+#define SECTOR_BYTES 512
 enum how { BEFORE = 0, HALF, AFTER, FAIL };
 
 struct entry {
@@ -111,13 +112,19 @@ static int64_t where(int fd, const struct file *file) {
     return fstat(fd, &stat) ? 0 : stat.st_size;
 }
 
+/* A kernel that kills, and a disk that loses its power, do less than a sector whole or not at all. */
+static size_t half_of(int64_t start, size_t length) {
+    int64_t end = (start + (int64_t)length / 2) / SECTOR_BYTES * SECTOR_BYTES;
+    return end > start ? end - start : 0;
+}
+
 static ssize_t change(int fd, struct file *file, const char *call, const void *data, size_t length, int64_t at) {
     pthread_mutex_lock(&lock);
     ssize_t got = -1;
     if (!comes(1)) {
         int halved = target_how == HALF && count == target;
         int64_t start = at < 0 ? where(fd, file) : at;
-        if (halved) length /= 2;
+        if (halved) length = half_of(start, length);
         got = at < 0 ? syscall(SYS_write, fd, data, length) : syscall(SYS_pwrite64, fd, data, length, at);
         if (got >= 0) note(WRITE, call, file->id, file->path, "", 0, start, data, got);
         if (halved) die();

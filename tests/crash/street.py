@@ -18,7 +18,7 @@ from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, St
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, LocalPolicy, ZoneSite
 from edge_agent.core.units import ZoneId
-from edge_agent.link import ToCore
+from edge_agent.link.messages import ToCore
 from tests.crash import day, life, shim
 from tests.crash.checks import at_rest
 from tests.crash.day import ORDERS, Do, Step

@@ -147,6 +147,7 @@ CAUGHT_AT = {
     "unsynced-download": "rename:36",
     "unsynced-clip": "rename:35",
     "straight-to-its-name": "write:16",
+    "unsynced-recovery": "fdatasync:38",
 }
 """Where each fault was caught last. It is looked for there first, and elsewhere where the day has changed since."""
 
@@ -165,6 +166,7 @@ HUNTS: dict[str, tuple[Way, Wanted]] = {
     "no-transaction": (Way.BEFORE, lambda point, _: point.file == WAL),
     "unsynced-download": (Way.TORN, lambda point, _: point.call == "rename"),
     "unsynced-clip": (Way.TORN, lambda point, _: point.call == "rename"),
+    "unsynced-recovery": (Way.TWICE, lambda point, _: (point.call, point.file) == ("fdatasync", WAL)),
     "straight-to-its-name": (Way.BEFORE, lambda point, last: point.call == "write" and point.file == last.file),
 }
 

@@ -17,7 +17,8 @@ from typing import Any
 from edge_agent.core import station
 from edge_agent.core.events import Event
 from edge_agent.core.units import MonoMs
-from edge_agent.runtime import Inbox, Runtime
+from edge_agent.inbox import Inbox
+from edge_agent.runtime import Runtime
 from edge_agent.staging_worker import Fetch, StagingOrder, StagingQueue
 from tests.crash.line import Idle, Line, Turn, Up
 
@@ -101,12 +102,12 @@ class TurnStagingQueue(StagingQueue):
         self._look[urgent].come_back()
         return super().look(urgent=urgent)
 
-    def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
+    def take(self, *, urgent: bool, after_s: float = 0, sooner: bool = False) -> StagingOrder:
         of = self._of[urgent]
-        if after_s and not of.free:  # time stands still: nothing has waited for so long
+        if (after_s or sooner) and not of.free:  # time stands still: nothing has waited for so long, or is on the line
             threading.Event().wait()
         of.come_back()
-        return super().take(urgent=urgent, after_s=after_s)
+        return super().take(urgent=urgent, after_s=after_s, sooner=sooner)
 
     def join(self) -> None:
         """Until all is done."""

@@ -50,6 +50,7 @@ class VirtualCard:
     """Since a drop, until the next write."""
     drops: int = 0
     writes: int = 0
+    waits: int = 0
     underruns: int = 0
     played: bytearray = field(default_factory=bytearray)
     """All that was written, interleaved, in order."""
@@ -63,6 +64,10 @@ class VirtualCard:
     @property
     def buffer_frames(self) -> int:
         return self.config.period_frames * self.config.periods
+
+    @property
+    def period_frames(self) -> int:
+        return self.config.period_frames
 
     @property
     def written(self) -> int:
@@ -96,8 +101,9 @@ class VirtualCard:
         self.drops += 1
 
     def wait(self, seconds: float, bell: Bell) -> None:
+        self.waits += 1
         until = self.time.ns + min(round(seconds * SECOND_NS), self.turn_ns)
-        missing = self.config.period_frames - self.room()
+        missing = self.period_frames - self.room()
         due = self.time.ns + max(missing, 1) * SECOND_NS // self.config.rate + 1
         self.time.ns = until if self.hangs else min(until, due)
 

@@ -22,8 +22,9 @@ from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
-from edge_agent.device import Stop, run_device
-from edge_agent.link import DeviceClient
+from edge_agent.device.process import run_device
+from edge_agent.device.wake import Stop
+from edge_agent.link.client import DeviceClient
 from edge_agent.relay.simulated import SimulatedRelays
 
 PLAY_MS = 5_000
@@ -178,7 +179,9 @@ def _agent(directory: Path) -> int:
         try:
             event = events.get(timeout=1)
         except queue.Empty:
+            at = boot_ms()
             client.renew()
+            print(f"renewed {at}", flush=True)
             continue
         print(event, flush=True)
         if isinstance(event, DeviceUp):

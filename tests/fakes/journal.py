@@ -228,7 +228,7 @@ class FakeJournal:
         surplus = {job_id for job_id in _over_first_forgotten(jobs)[:-OVER_MAX] if jobs[job_id].digest not in needed}
         jobs = {job_id: row for job_id, row in jobs.items() if job_id not in surplus}
         marks = {key: mark for key, mark in self._open().marks.items() if key[0] in alive}
-        past = self._past_term(UtcMs(now - RECORD_KEEP_MS))
+        past = self._past_term(UtcMs(now - RECORD_KEEP_MS), UtcMs(now + RECORD_KEEP_MS))
         records = tuple(pair for pair in self._open().records if pair[0].seq > min(past, self._open().acked_seq))
         self._write(jobs=jobs, marks=marks, records=records)
 
@@ -265,13 +265,16 @@ class FakeJournal:
     def close(self) -> None:
         self._working = None
 
-    def _past_term(self, cutoff: UtcMs) -> int:
-        """The last record that ended before ``cutoff`` by a trusted clock, with none before it that is younger."""
+    def _past_term(self, cutoff: UtcMs, to_come: UtcMs) -> int:
+        """The last record that ended before ``cutoff`` by a trusted clock, with none before it that is younger.
+
+        One that ended after ``to_come`` tells no age.
+        """
         past = 0
         for record, trusted_at in self._open().records:
-            if trusted_at is not None and trusted_at >= cutoff:
+            if trusted_at is not None and cutoff <= trusted_at <= to_come:
                 break
-            if trusted_at is not None:
+            if trusted_at is not None and trusted_at < cutoff:
                 past = record.seq
         return past
 

@@ -45,8 +45,8 @@ PLANTS = (
     Plant(
         "a record that the disk refused is dropped",
         "edge_agent/journal_worker.py",
-        "ReleaseJob(entries=None):\n                    self._owed.append(order)",
-        "ReleaseJob(entries=None):\n                    pass",
+        "ReleaseJob():\n                    self._owed.append(order)",
+        "ReleaseJob():\n                    pass",
     ),
     Plant(
         "the quiet hours are asked for but not obeyed",

@@ -79,7 +79,7 @@ PLANTS = (
     ),
     Plant(
         "what was heard is forgotten in a restart",
-        f"{CORE}/station.py",
+        f"{CORE}/restart.py",
         "seen=dict(event.seen), refused",
         "seen={}, refused",
     ),

@@ -164,9 +164,10 @@ def test_one_that_another_machine_sealed_is_refused_by_systemd_by_name(passphras
     HOST_KEY.write_bytes(own)
     HOST_KEY.chmod(0o400)
     since = restarted_without_a_word()
-    until(lambda: "CREDENTIALS" in logged_since(since), "systemd said that it is the credential")
-    print(logged_since(since))
-    assert state(AGENT) != "active"
+    until(lambda: "[trust] key_credential" in logged_since(since), "it said what it lacks")
+    until(lambda: state(AGENT) == "active", "it runs without it")
+    opener = ["journalctl", "--output=cat", f"--after-cursor={since}", "--unit=edge-agent-keys@*", "--no-pager"]
+    assert "CREDENTIALS" in run(*opener), "systemd said that it is the credential"
 
 
 def test_an_agent_that_sees_no_file_but_what_it_needs_gets_it_too() -> None:

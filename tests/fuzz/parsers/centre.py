@@ -152,6 +152,7 @@ def _draft(ending: str) -> Callable[[], Promise]:
         )
 
         def promise(draft: bytes) -> None:
+            world.published.clear()
             path.write_bytes(draft)
             try:
                 finished = finish(read_draft(path), around)

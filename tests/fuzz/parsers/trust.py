@@ -24,13 +24,14 @@ from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, Envelope, open_envelop
 from edge_agent.trust.fields import NAME, Fields
 from edge_agent.trust.keeper import Keeper
 from edge_agent.trust.manifests import head_payload, read_manifest, write_manifest
-from edge_agent.trust.orders import GIVEN, Order, OrderType, job_payload, parse_order, rule_payload
+from edge_agent.trust.orders import GIVEN, Order, OrderType, parse_order
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 from tests.fuzz.parsers.parser import Parser, Promise, one_line
 from tests.trust import makers
 from tests.trust.delegation import HANOI, NATIONAL, PROVINCE_1, ROOT_1, WARD_1, province, root, ward
 from tests.trust.makers import JOB_TOPIC, REALM, make_keeper, make_site, signer, trust_file
 from tests.trust.test_manifests import HEAD, MANIFEST
+from tools.order_payloads import job_payload, rule_payload
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 PAYLOAD_BYTES_MAX = 46 * 1_024
