@@ -41,8 +41,8 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 from edge_agent.core.records import told
-from edge_agent.core.site import Site, ZoneSite
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.site import IntoQuiet, LocalPolicy, Site, ZoneSite
+from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
 from edge_agent.headend.cli import build_parser as headend_parser
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
@@ -272,6 +272,14 @@ def test_both_halves_of_the_operations_name_the_same_commands_and_the_programs_u
         (headend_parser() if program == "edge-agent-headend" else agent_parser()).parse_args(words)
 
 
+def test_both_halves_of_the_operations_name_every_account_that_an_installation_makes() -> None:
+    made = re.findall(r"^u (\S+)", (ROOT / "systemd/sysusers.d/edge-agent.conf").read_text("utf-8"), re.MULTILINE)
+    assert len(made) > 1
+    for half, number in zip(_halves(), ("ba tài khoản", "three accounts"), strict=True):
+        (sentence,) = re.findall(rf"{number} ((?:`[a-z-]+`,? ?(?:and )?)+)", half)
+        assert re.findall("`([a-z-]+)`", sentence) == made
+
+
 def test_doctor_first_looks_when_the_decoders_worker_is_there() -> None:
     """By root it has a fault where it is not: that its walls stand can be told before the station runs, and must be."""
     for half in _halves():
@@ -305,12 +313,45 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_the_wards_day_tells_the_built_in_policy_as_it_is() -> None:
+    """The page must be enough to write the rules again by."""
+    (clause,) = LocalPolicy().clauses
+    assert clause.quiet is not None
+    (begins, ends), (early, whole_day) = clause.quiet, clause.volume_bands
+    limits = (clause.day_ms, clause.live_day_ms, clause.session_ms)
+    day, live, session = ((limit or 0) // MINUTE_MS for limit in limits)
+    told = (
+        f"quiet {begins:%H:%M}–{ends:%H:%M}, {clause.sessions_per_day} sessions and {day} minutes a day, {live} "
+        f"minutes more of live relays (`live_day_s`), {session} minutes a session, volume {early.volume_max} from "
+        f"{early.start:%H:%M} to {early.end:%H:%M} and {whole_day.volume_max} otherwise."
+    )
+    assert told in " ".join((ROOT / "docs/wards-day.md").read_text("utf-8").split())
+    assert len(clause.weekdays or ()) == 7
+    assert LocalPolicy().into_quiet is IntoQuiet.REFUSE
+
+
+def test_every_file_of_tests_that_a_document_names_exists() -> None:
+    missing = []
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        named = re.findall(r"`((?:hil_)?tests/[\w./]*)`", document.read_text("utf-8"))
+        missing += [f"{document.relative_to(ROOT)}: {name}" for name in named if not (ROOT / name).exists()]
+    assert missing == []
+
+
 def test_every_file_that_one_job_names_exists() -> None:
     text = DOCUMENT.read_text("utf-8")
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", text))
     assert named
     missing = [name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "edge_agent"))]
     assert missing == []
+
+
+@pytest.mark.parametrize("package", ["audio", "core", "headend", "sync"])
+def test_the_map_of_a_package_names_each_of_its_files_once(package: str) -> None:
+    folder = ROOT / "edge_agent" / package
+    rows = re.findall(r"^ {4}(?:\S.*?)? {2,}(.+)$", (folder / "__init__.py").read_text("utf-8"), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"\w+", row)]
+    assert sorted(named) == sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
 
 
 def _halves() -> tuple[str, str]:
