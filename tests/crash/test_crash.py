@@ -1,11 +1,10 @@
-"""The short form of ``./run crash``: some of its cases, others in every run, and that no planted fault gets past it."""
+"""The short form of ``./run crash``: some of its cases, and that no planted fault gets past it."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
-import secrets
 import subprocess
 import sys
 from collections import Counter
@@ -22,8 +21,8 @@ from tests.host.parts import needs
 
 SEED = 1
 # Of the day, whose points CAUGHT_AT names.
-DICE = secrets.randbits(24)
-# Of what is tried: other cases in every run. A failure names the command that tries its case again.
+DICE = 2
+# Of what is tried: the whole, in another order each time, is the campaign's. A failure names its case's command.
 SAMPLE = 6
 TRIES_MAX = 15
 # A planted fault is looked for in so many cases at most; each shows at a fair part of those that are chosen from.
