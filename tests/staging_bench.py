@@ -9,7 +9,7 @@ from collections import Counter
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.units import ClipKey
-from edge_agent.staging_worker import StagingWorker
+from edge_agent.staging_worker import RESERVE_AFTER_S, StagingWorker
 from tests.fakes.staging import PATIENCE_S, FakeStaging
 
 CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
@@ -19,9 +19,11 @@ TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
 LONG_AGO_S = 0.05
 
 
-def staging_worker(staging: FakeStaging) -> tuple[StagingWorker, queue.Queue[Event]]:
+def staging_worker(
+    staging: FakeStaging, reserve_after_s: float = RESERVE_AFTER_S
+) -> tuple[StagingWorker, queue.Queue[Event]]:
     said: queue.Queue[Event] = queue.Queue()
-    worker = StagingWorker(staging, said.put)
+    worker = StagingWorker(staging, said.put, reserve_after_s=reserve_after_s)
     worker.start()
     return worker, said
 
@@ -67,6 +69,13 @@ class Busy(FakeStaging):
     def begun(self) -> str:
         return self.doing.get(timeout=PATIENCE_S)
 
+    def begins_nothing(self) -> bool:
+        try:
+            self.doing.get(timeout=4 * LONG_AGO_S)
+        except queue.Empty:
+            return True
+        return False
+
     def let_go(self, key: str) -> None:
         self.held[ClipKey(key)].set()
 
@@ -80,3 +89,13 @@ def here(order: FetchClip, *held: str) -> Busy:
     staging = Busy(*held)
     staging.here = {order.key}
     return staging
+
+
+def under_way(
+    staging: Busy, order: FetchAhead | FetchClip | SpeakText, reserve_after_s: float = RESERVE_AFTER_S
+) -> tuple[StagingWorker, queue.Queue[Event]]:
+    """A worker that has begun with this order, and what it says."""
+    worker, said = staging_worker(staging, reserve_after_s)
+    worker.order(order)
+    assert staging.begun() == order.key
+    return worker, said

@@ -14,7 +14,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.staging_worker import StagingWorker
 from tests.fakes.staging import PATIENCE_S, FakeStaging
-from tests.staging_bench import CLIP, LONG_AGO_S, NOTICE, SIREN, TEXT, Busy, here, staging_worker, words
+from tests.staging_bench import CLIP, LONG_AGO_S, NOTICE, SIREN, TEXT, Busy, here, staging_worker, under_way, words
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -48,9 +48,7 @@ def test_a_warning_that_lies_here_does_not_wait_while_an_hour_that_lies_here_is_
     staging = here(SIREN, "hour")
     hour = replace(CLIP, key=ClipKey("hour"))
     staging.here |= {hour.key}
-    worker, said = staging_worker(staging)
-    worker.order(hour)
-    assert staging.begun() == "hour"
+    worker, said = under_way(staging, hour)
     worker.order(SIREN)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
     staging.let_go("hour")
@@ -59,9 +57,7 @@ def test_a_warning_that_lies_here_does_not_wait_while_an_hour_that_lies_here_is_
 
 def test_what_is_made_of_what_lies_here_is_made_by_one_and_a_warning_that_needs_it_has_that() -> None:
     staging = here(CLIP, "clip")
-    worker, said = staging_worker(staging)
-    worker.order(CLIP)
-    assert staging.begun() == "clip"
+    worker, said = under_way(staging, CLIP)
     worker.order(replace(CLIP, urgent=True))
     worker.order(SIREN)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
@@ -71,9 +67,7 @@ def test_what_is_made_of_what_lies_here_is_made_by_one_and_a_warning_that_needs_
 
 def test_a_warnings_recording_waits_for_no_routine_download() -> None:
     staging = Busy("notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(CLIP)
     worker.order(SIREN)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
@@ -98,9 +92,7 @@ def test_a_warnings_words_wait_for_no_timetables_texts() -> None:
 
 def test_a_warning_that_uses_a_routine_sound_that_waits_moves_it_to_the_front_and_it_is_had_once() -> None:
     staging = Busy("notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(CLIP)
     worker.order(replace(CLIP, urgent=True))
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
@@ -112,9 +104,7 @@ def test_a_warning_that_uses_a_routine_sound_that_waits_moves_it_to_the_front_an
 
 def test_a_routine_order_does_not_put_a_warnings_back_in_the_queue() -> None:
     staging = Busy("siren")
-    worker, said = staging_worker(staging)
-    worker.order(SIREN)
-    assert staging.begun() == "siren"
+    worker, said = under_way(staging, SIREN)
     worker.order(replace(CLIP, urgent=True))
     worker.order(CLIP)
     staging.let_go("siren")
@@ -127,9 +117,7 @@ def test_a_routine_order_does_not_put_a_warnings_back_in_the_queue() -> None:
 def test_a_warning_that_uses_what_is_under_way_gets_that_and_keeps_no_other_warning_waiting() -> None:
     """Where that is past all servers; what is still fetched it takes over: ``test_staging_same_sound.py``."""
     staging = Busy("notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(FetchClip(NOTICE.key, NOTICE.length_bytes, 7_200_000, NOTICE.urls, urgent=True))
     worker.order(SIREN)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
@@ -142,9 +130,7 @@ def test_a_warning_that_uses_what_is_under_way_gets_that_and_keeps_no_other_warn
 
 def test_words_that_are_being_spoken_are_spoken_once_and_keep_no_other_warnings_words_waiting() -> None:
     staging = Busy("text")
-    worker, said = staging_worker(staging)
-    worker.order(words("text"))
-    assert staging.begun() == "text"
+    worker, said = under_way(staging, words("text"))
     worker.order(words("text", urgent=True))
     worker.order(words("warning", urgent=True))
     assert said.get(timeout=PATIENCE_S).key == "warning"
@@ -152,17 +138,10 @@ def test_words_that_are_being_spoken_are_spoken_once_and_keep_no_other_warnings_
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["text", "text"]
 
 
-def reserved(staging: FakeStaging, after_s: float = LONG_AGO_S) -> tuple[StagingWorker, queue.Queue[Event]]:
-    said: queue.Queue[Event] = queue.Queue()
-    worker = StagingWorker(staging, said.put, reserve_after_s=after_s)
-    worker.start()
-    return worker, said
-
-
 def test_servers_that_hold_back_other_warnings_keep_none_waiting_for_long() -> None:
     held = ["ward's", "another ward's"]
     staging = Busy(*held)
-    worker, said = reserved(staging)
+    worker, said = staging_worker(staging, LONG_AGO_S)
     for key in held:
         worker.order(replace(SIREN, key=ClipKey(key)))
         assert staging.begun() == key
@@ -175,36 +154,27 @@ def test_servers_that_hold_back_other_warnings_keep_none_waiting_for_long() -> N
 
 def test_one_warning_has_the_line_to_itself_at_first() -> None:
     staging = Busy("ward's")
-    worker, said = reserved(staging, PATIENCE_S)
-    worker.order(replace(SIREN, key=ClipKey("ward's")))
-    assert staging.begun() == "ward's"
+    worker, said = under_way(staging, replace(SIREN, key=ClipKey("ward's")), PATIENCE_S)
     worker.order(SIREN)
-    with pytest.raises(queue.Empty):
-        staging.doing.get(timeout=4 * LONG_AGO_S)
+    assert staging.begins_nothing()
     staging.let_go("ward's")
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["ward's", SIREN.key]
 
 
 def test_no_routine_download_is_begun_in_a_reserve_of_warnings() -> None:
     staging = Busy("notice")
-    worker, said = reserved(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE, LONG_AGO_S)
     worker.order(CLIP)
-    with pytest.raises(queue.Empty):
-        staging.doing.get(timeout=4 * LONG_AGO_S)
+    assert staging.begins_nothing()
     staging.let_go("notice")
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [NOTICE.key, CLIP.key]
 
 
 def test_a_warning_that_is_ordered_again_while_it_is_fetched_is_fetched_by_one() -> None:
     staging = Busy("siren")
-    worker, said = reserved(staging)
+    worker, said = under_way(staging, SIREN, LONG_AGO_S)
     worker.order(SIREN)
-    assert staging.begun() == "siren"
-    worker.order(SIREN)
-    with pytest.raises(queue.Empty):
-        staging.doing.get(timeout=4 * LONG_AGO_S)
+    assert staging.begins_nothing()
     staging.let_go("siren")
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [SIREN.key] * 2
 
@@ -230,9 +200,7 @@ NOTICE_NOW = FetchClip(NOTICE.key, NOTICE.length_bytes, 7_200_000, ("https://con
 
 def test_a_warning_overtakes_its_own_sound_that_is_being_fetched_and_answers_for_both() -> None:
     staging = Fetching("notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(NOTICE_NOW)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(NOTICE.key, 7_200_000)
     staging.let_go("notice")
@@ -242,9 +210,7 @@ def test_a_warning_overtakes_its_own_sound_that_is_being_fetched_and_answers_for
 
 def test_a_fetch_that_ends_while_a_warnings_is_under_way_says_nothing_before_that_does() -> None:
     staging = Fetching("notice", "urgent notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(NOTICE_NOW)
     assert staging.begun() == "urgent notice"
     staging.let_go("notice")
@@ -282,9 +248,7 @@ def test_a_warning_does_not_overtake_what_has_its_answer_and_only_waits_for_the_
 def test_what_a_warning_could_not_have_is_told_when_the_order_that_it_overtook_has_it() -> None:
     staging = Fetching("notice")
     staging.unreachable = {NOTICE.key}
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(NOTICE_NOW)
     assert said.get(timeout=PATIENCE_S) == ClipFailed(NOTICE.key, Reason.AUDIO_UNREACHABLE, again=True)
     staging.unreachable.clear()
@@ -294,9 +258,7 @@ def test_what_a_warning_could_not_have_is_told_when_the_order_that_it_overtook_h
 
 def test_nothing_is_swept_while_either_of_two_that_fetch_the_same_sound_is_under_way() -> None:
     staging = Fetching("notice", "urgent notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(NOTICE_NOW)
     assert staging.begun() == "urgent notice"
     worker.order(Sweep(frozenset(), None))

@@ -20,7 +20,7 @@ from edge_agent.staging_worker import StagingWorker
 from tests.audio.test_staging import PlainDecoder
 from tests.fakes.staging import PATIENCE_S, FakeStaging
 from tests.host.content import Manners
-from tests.staging_bench import CLIP, LONG_AGO_S, NOTICE, SIREN, TEXT, Busy, here, staging_worker
+from tests.staging_bench import CLIP, NOTICE, SIREN, TEXT, Busy, here, staging_worker, under_way
 from tests.sync.test_right_of_way import until
 from tests.test_staging_same_sound import AUDIO, KEY, OTHER, Bench, bench
 
@@ -68,9 +68,7 @@ def test_a_sweep_waits_its_turn_behind_downloads() -> None:
 
 def test_a_bulletin_that_lies_here_does_not_wait_for_a_download_that_drips() -> None:
     staging = here(CLIP, "notice")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     worker.order(replace(CLIP, key=ClipKey("next")))
     worker.order(CLIP)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
@@ -86,8 +84,7 @@ def assert_overtakes_a_sweep(staging: Busy, worker: StagingWorker, said: queue.Q
     assert staging.spared == [CLIP.key]
     staging.let_go("notice")
     assert said.get(timeout=PATIENCE_S) == ClipFetched(NOTICE.key)
-    with pytest.raises(queue.Empty):
-        staging.doing.get(timeout=4 * LONG_AGO_S)
+    assert staging.begins_nothing()
     staging.let_go("clip")
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
     assert staging.begun() == "sweep"
@@ -96,9 +93,7 @@ def assert_overtakes_a_sweep(staging: Busy, worker: StagingWorker, said: queue.Q
 def test_a_bulletin_that_lies_here_overtakes_a_sweep_that_waits_and_is_not_swept_by_it() -> None:
     """It was ordered after the sweep's ``keep`` was drawn up, and nothing is swept beside it either."""
     staging = here(CLIP, "notice", "clip")
-    worker, said = staging_worker(staging)
-    worker.order(NOTICE)
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, NOTICE)
     assert_overtakes_a_sweep(staging, worker, said)
 
 
@@ -126,9 +121,7 @@ def test_after_a_restart_what_lies_on_the_card_waits_for_no_server_that_drips(
 def test_what_is_to_play_now_waits_for_no_download_for_next_week() -> None:
     """Two hours at 32 kbit/s are four hours on the line, and what is ordered for now is void in ten minutes."""
     staging = Busy("notice")
-    worker, said = staging_worker(staging)
-    worker.order(replace(NOTICE, due=NEXT_WEEK))
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, replace(NOTICE, due=NEXT_WEEK))
     worker.order(CLIP)
     assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
     staging.let_go("notice")
@@ -137,9 +130,7 @@ def test_what_is_to_play_now_waits_for_no_download_for_next_week() -> None:
 
 def test_of_what_waits_for_the_line_what_is_due_first_is_fetched_first() -> None:
     staging = Busy("first")
-    worker, said = staging_worker(staging)
-    worker.order(replace(CLIP, key=ClipKey("first")))
-    assert staging.begun() == "first"
+    worker, said = under_way(staging, replace(CLIP, key=ClipKey("first")))
     for key, due in (("week", NEXT_WEEK), ("evening", EVENING), ("now", None), ("now too", None)):
         worker.order(replace(CLIP, key=ClipKey(key), due=due))
     until(lambda: not any(map(worker._clips._is_looked_for, worker._clips._waiting.values())))
@@ -149,18 +140,14 @@ def test_of_what_waits_for_the_line_what_is_due_first_is_fetched_first() -> None
 
 def test_what_is_due_sooner_overtakes_a_sweep_that_waits_for_the_line_and_is_not_swept_by_it() -> None:
     staging = Busy("notice", "clip")
-    worker, said = staging_worker(staging)
-    worker.order(replace(NOTICE, due=NEXT_WEEK))
-    assert staging.begun() == "notice"
+    worker, said = under_way(staging, replace(NOTICE, due=NEXT_WEEK))
     assert_overtakes_a_sweep(staging, worker, said)
 
 
 def test_a_sweep_is_never_beside_a_download_and_nothing_that_came_later_overtakes_it() -> None:
     """It would take away what has begun since its ``keep`` was drawn up; what is ready sooner it is told to spare."""
     staging = Busy("siren", "sweep")
-    worker, said = staging_worker(staging)
-    worker.order(SIREN)
-    assert staging.begun() == "siren"
+    worker, said = under_way(staging, SIREN)
     worker.order(Sweep(frozenset(), None))
     worker.order(CLIP)
     worker.order(TEXT)
