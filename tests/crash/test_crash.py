@@ -22,7 +22,7 @@ from tests.host.parts import needs
 SEED = 1
 # Of the day, whose points CAUGHT_AT names.
 DICE = 2
-# Of what is tried: the whole, in another order each time, is the campaign's. A failure names its case's command.
+# Of what is tried: all of it is the campaign's. A failure names its case's command.
 SAMPLE = 6
 TRIES_MAX = 15
 # A planted fault is looked for in so many cases at most; each shows at a fair part of those that are chosen from.
