@@ -38,7 +38,11 @@ class InstalledWard(Ward):
         super().__init__(folder, hardware, fitting=replace(fitting, state_dir=STATE_DIR, run_dir=RUN_DIR))
 
     def switch_on(self, *, device: bool = True, agent: bool = True) -> None:
-        run("systemctl", "start", *(unit for unit, on in zip(UNITS, (agent, device), strict=True) if on))
+        try:
+            run("systemctl", "start", *(unit for unit, on in zip(UNITS, (agent, device), strict=True) if on))
+        except RuntimeError as error:
+            # Of a unit that does not start, only the manager's log says why, and it is gone with the booted system.
+            raise RuntimeError(f"{error}{run('journalctl', '--output=short-precise', '--lines=60')}") from error
 
     def switch_off(self) -> None:
         run("systemctl", "stop", *UNITS)
