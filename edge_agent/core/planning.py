@@ -18,7 +18,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.plays import Occurrence, ZoneRun
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, sounds_once, valid_until
+from edge_agent.core.schedule import instants_between, next_instant, sounds_once, valid_until
 from edge_agent.core.state import KnownJob, State, Turn
 from edge_agent.core.units import DAY_MS, UtcMs
 
@@ -96,13 +96,10 @@ def is_of_another_time(turn: Turn, known: KnownJob, planned: UtcMs) -> bool:
 
 def record_passed_over(turn: Turn, known: KnownJob, until: UtcMs) -> None:
     """What recurs has its outcome at ``until``: that of the instants before, which nobody signed to be over."""
-    passes_over = isinstance(known.job.when, Rule) and not turn.now.signed
-    at = next_instant(known.job, known.base) if passes_over else None
-    while at is not None and at < until:
+    for at in () if turn.now.signed else instants_between(known.job, known.base, until):
         play = fresh(turn.state, known, at, turn.now)
         reason, over = missed(turn, play), play.moved(Cause.TOO_LATE, turn.now)
         turn.emit(records.of_play(known.accepted, over, reason, turn.now, job_over=False, unseen=False))
-        at = next_instant(known.job, at)
 
 
 def last_start(job: Job, planned: UtcMs) -> UtcMs:

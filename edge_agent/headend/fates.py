@@ -15,7 +15,7 @@ from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Command, Lock, Pause, RuleOrder, Window
 from edge_agent.core.past import LATE_GRACE_MS
-from edge_agent.core.schedule import next_of_rule, sounds_once
+from edge_agent.core.schedule import instants_between, sounds_once
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play
@@ -80,12 +80,7 @@ def _instants(job: Job, now: UtcMs) -> Iterator[UtcMs]:
     """The planned instants at which a station that knows the job may still play, or may play late now."""
     after = UtcMs(now - max(job.late_limit_ms, job.zones_limit_ms, LATE_GRACE_MS))
     match job.when:
-        case PlayAt(at=at):
-            planned = at if at > after else None
-        case Rule() as rule:
-            planned = next_of_rule(rule, max(after, UtcMs(job.not_before - 1)))
-        case PlayNow():
-            return
-    while planned is not None and planned <= job.not_after:
-        yield planned
-        planned = next_of_rule(job.when, planned) if isinstance(job.when, Rule) else None
+        case PlayAt(at=at) if after < at <= job.not_after:
+            yield at
+        case Rule():
+            yield from instants_between(job, after, UtcMs(job.not_after + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.job import Rule
-from edge_agent.core.schedule import next_instant, next_of_rule, sounds_once
+from edge_agent.core.schedule import instants_between, next_instant, next_of_rule, sounds_once
 from edge_agent.core.units import UtcMs
 from tests.core.slow_calendar import DAY, instant_of, instants_of, rules
 from tests.trust import makers
@@ -164,3 +165,25 @@ def test_a_job_by_rule_sounds_within_its_validity_only(made: Rule, opens: int, l
     job = replace(makers.make_job(), when=made, not_before=not_before, not_after=not_after)
     valid = [at for at in instants_of(made) if not_before <= at <= not_after and at > base]
     assert next_instant(job, base) == min(valid, default=None)
+    until = UtcMs(not_before + 5 * makers.DAY_MS)
+    assert [*instants_between(job, base, until)] == [at for at in valid if at < until]
+
+
+def test_to_walk_through_what_sounds_every_hour_costs_no_more_for_an_instant_than_what_sounds_once_a_day() -> None:
+    """Each wall time was asked again for every instant of the others: half a year cost a step its watchdog."""
+    hours = tuple(time(hour) for hour in range(24))
+    hourly = [seconds_of(rule(times=hours, last_day=date(2026, 11, 30), timezone=zone)) for zone in ZONES]
+    daily = [seconds_of(rule(times=hours[:1], last_day=date(2030, 11, 30), timezone=zone)) for zone in ZONES]
+    assert min(hourly) < 6 * min(daily), "24 times as much, were each of them asked"
+
+
+ZONES = ("Asia/Ho_Chi_Minh", "Asia/Bangkok", "Asia/Jakarta")
+
+
+def seconds_of(made: Rule) -> float:
+    """What an instant of it costs where nobody has asked for one yet."""
+    job = replace(makers.make_job(), when=made, not_before=UtcMs(0), not_after=utc("2031-01-01T00:00:00"))
+    began = process_time()
+    walked = [*instants_between(job, UtcMs(0), job.not_after)]
+    assert len(walked) > 1_000
+    return (process_time() - began) / len(walked)
