@@ -2,7 +2,8 @@
 
 Certificates say who is connected; they order nothing (that is ``keyring``'s business). Nothing secret is ever printed.
 A certificate begins a day early and never outlives the authority. A new one takes nothing from the old one, which
-stays good until its own end: no renewal can silence a ward. A server's new one is of the key that it has.
+stays good until its own end: no renewal can silence a ward. A server's new one is of the key that it has, and so is the
+authority's: whoever believes the old one believes what either has signed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from edge_agent.identity.certificate import legible
 from edge_agent.identity.files import remove_durably
 
 AUTHORITY_DAYS = 3_650
-# Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
+# Ten years, as long as a cluster's hardware is planned for. It is renewed before that (``renew_authority``).
 LEAF_DAYS = 825
 # Two years and a quarter: a yearly renewal round may fail once completely.
 EARLY_DAYS = 1
@@ -68,12 +69,7 @@ def create_authority(directory: Path, realm: str, now: datetime | None = None) -
             "after a `keys init` that was cut short"
         )
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name(f"loa {realm} CA")
-    start, end = _dates(now, AUTHORITY_DAYS)
-    builder = _builder(name, name, key.public_key(), start, end)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
-    certificate = builder.sign(key, hashes.SHA256())
+    certificate = _of_itself(_name(f"loa {realm} CA"), key, _dates(now, AUTHORITY_DAYS))
     issued = _write(directory, "ca", certificate, key)
     return Authority(certificate, key, issued.certificate)
 
@@ -91,6 +87,29 @@ def load_authority(directory: Path) -> Authority:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise PkiError(f"{directory / 'ca.key'} is not an elliptic-curve key: restore the file that `keys init` wrote")
     return Authority(certificate, key, directory / "ca.pem")
+
+
+def renew_authority(directory: Path, now: datetime | None = None) -> None:
+    """Put a new certificate in the place of the authority's: its key, its name, and as long from now on.
+
+    What it has signed stays good, and so does the old certificate until its end, wherever it is pinned: a station gets
+    the new one with its own next one. Raises PkiError where it would not end later.
+    """
+    authority = load_authority(directory)
+    old, path = authority.certificate, directory / "crl.pem"
+    begun, ends, (_, end) = old.not_valid_before_utc, old.not_valid_after_utc, _dates(now, AUTHORITY_DAYS)
+    if end <= ends:
+        raise PkiError(
+            f"{authority.path}: hạn mới {end:%d/%m/%Y} không muộn hơn hạn đang có {ends:%d/%m/%Y}; đồng hồ máy này "
+            "chạy chậm? / would not end later than it does; is this machine's clock behind?"
+        )
+    if old.public_key() != authority.key.public_key():
+        raise PkiError(f"{authority.path}, {directory / 'ca.key'}: {DAMAGED}")
+    made = _of_itself(old.subject, authority.key, (begun, end))
+    if path.exists():  # first: who repeats it after it was cut short comes to the same end
+        with _alone_with_the_list(directory):
+            _write_revocations(Authority(made, authority.key, authority.path), path, taken_back(directory))
+    write_durably(authority.path, made.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
 
 
 def revocations(directory: Path) -> Path:
@@ -290,6 +309,12 @@ def _certify(
     builder = builder.add_extension(names, critical=False)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     return builder.add_extension(issuer, critical=False).sign(authority.key, hashes.SHA256())
+
+
+def _of_itself(name: x509.Name, key: ec.EllipticCurvePrivateKey, term: tuple[datetime, datetime]) -> x509.Certificate:
+    builder = _builder(name, name, key.public_key(), *term)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    return builder.add_extension(_key_usage(signs_certificates=True), critical=True).sign(key, hashes.SHA256())
 
 
 def _builder(

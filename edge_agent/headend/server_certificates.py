@@ -26,8 +26,11 @@ DUE_MS = pki.LEAF_DAYS // 3 * DAY_MS
 # As stations renew theirs; not by its whole life, which is longer each time.
 SOON_MS = 60 * DAY_MS
 # What was due long ago and is not renewed, somebody must look at: a letter, Tết, and a visit.
+AUTHORITY_DUE_MS = pki.LEAF_DAYS * DAY_MS
+# So that none that it signs is cut short by its end. Every station that comes by has the new one by then, with its own
+# next certificate, which it asks for within 550 days.
 AUTHORITY_SOON_MS = 365 * DAY_MS
-# What follows it is carried to each station by hand.
+# By then each station must have had its chance.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Held:
 
     def is_due(self, now: UtcMs) -> bool:
         """Whether a new one is wanted."""
-        return self.ends - now < DUE_MS
+        return self.ends - now < (AUTHORITY_DUE_MS if self.name == AUTHORITY else DUE_MS)
 
     def ends_soon(self, now: UtcMs) -> bool:
         """Whether somebody should know."""
@@ -61,7 +64,10 @@ def find(directory: Path, name: str) -> Held | None:
 
 
 def renew(directory: Path, name: str, now: UtcMs, hosts: Sequence[str] = ()) -> Held | None:
-    """A new one for that of a server, which names ``hosts`` too, or of a client; None where there is none here."""
+    """A new one for that of a server, which names ``hosts`` too, of a client, or of the authority; None where there is
+    none here."""
+    if name == AUTHORITY:
+        return _anew(directory, name, lambda *_: pki.renew_authority(directory / "pki", _date(now)))
     named = hosts if name in OF_SERVERS else ()
     return _anew(directory, name, lambda authority, issued: pki.renew(authority, issued, named, _date(now)))
 
@@ -73,11 +79,11 @@ def replace(directory: Path, name: str, now: UtcMs) -> Held | None:
 
 
 def renew_due(directory: Path, name: str, now: UtcMs) -> Held | None:
-    """The same in its last third; None where it is not due, or ends with the authority, and nothing is to be gained."""
+    """The same when it is due; None where it is not, or ends with the authority, and nothing is to be gained."""
     one, authority = find(directory, name), find(directory, AUTHORITY)
-    if one is None or authority is None or not one.is_due(now) or one.ends >= authority.ends:
+    if one is None or authority is None or not one.is_due(now):
         return None
-    return renew(directory, name, now)
+    return renew(directory, name, now) if name == AUTHORITY or one.ends < authority.ends else None
 
 
 def _anew(directory: Path, name: str, do: Callable[[pki.Authority, Issued], None]) -> Held | None:

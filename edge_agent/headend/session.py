@@ -195,8 +195,8 @@ class Session:
         client.reconnect_delay_set(*RECONNECT_S)
         client.max_queued_messages_set(QUEUED_MAX)
         client.on_socket_open = _without_delay
-        # Before each connection: it may have been renewed since, and the old one have ended.
-        client.on_pre_connect = lambda *_: tls.load_cert_chain(identity.certificate, identity.key)
+        # Before each connection: ours or the authority's may have been renewed since, and the old one have ended.
+        client.on_pre_connect = lambda *_: _load(tls, authority, identity)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_connect_fail = self._on_connect_fail
@@ -281,8 +281,13 @@ def client_tls(authority: Path, identity: Issued) -> ssl.SSLContext:
     """TLS 1.3 with that certificate; the server's must be of that authority."""
     tls = ssl.create_default_context(cafile=authority)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.load_cert_chain(identity.certificate, identity.key)
+    _load(tls, authority, identity)
     return tls
+
+
+def _load(tls: ssl.SSLContext, authority: Path, identity: Issued) -> None:
+    tls.load_verify_locations(authority)
+    tls.load_cert_chain(identity.certificate, identity.key)
 
 
 def _without_delay(_client: Client, _userdata: Any, sock: Any) -> None:

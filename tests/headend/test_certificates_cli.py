@@ -15,10 +15,11 @@ import pytest
 from edge_agent.headend import pki
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.certificates import Ends
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import HEADEND_ID, Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
-from edge_agent.headend.server_certificates import BROKER, CONTENT
+from edge_agent.headend.server_certificates import BROKER, CONTENT, renew
 from tests.headend.fake_station import AREA, NOW
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
@@ -71,7 +72,7 @@ def test_what_ends_soon_and_what_has_ended_is_told_with_its_remedy(
     assert "ĐÃ HẾT HẠN / HAS EXPIRED, GIA HẠN NGAY / RENEW NOW" in lines[3]
     age(ward, 3_400)
     lines, _ = said(capsys, "list", "--dir", str(ward))
-    assert lines[4].endswith("make a new network, and enrol each station there")
+    assert lines[4].endswith("GIA HẠN NGAY / RENEW NOW: certificates renew")
 
 
 def test_all_are_renewed_at_once_and_servers_get_one_more_name(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +82,18 @@ def test_all_are_renewed_at_once_and_servers_get_one_more_name(ward: Path, capsy
     assert all("còn 824 ngày" in line for line in lines)
     assert lines[0].endswith("mqtt.example.vn, mqtt.moi.vn")
     assert (ward / "clients" / "headend.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_authority_is_renewed_before_the_others_so_that_it_cuts_none_short(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    age(ward, 3_000)
+    lines, _ = said(capsys, "renew", "--dir", str(ward))
+    assert [line.split(" (")[0] for line in lines] == ["đã gia hạn / renewed: ca", *RENEWED]
+    assert "còn 3649 ngày" in lines[0]
+    assert all("còn 824 ngày" in line for line in lines[1:])
+    lines, _ = said(capsys, "renew", "--dir", str(ward))
+    assert [line.split(" (")[0] for line in lines] == RENEWED
 
 
 def test_a_name_that_no_station_can_call_is_refused_before_anything_is_renewed(
@@ -180,6 +193,39 @@ def test_a_broker_whose_certificate_has_ended_says_so_and_enrolment_has_renewed_
     enrolment = Running("enrolment", "--dir", str(ward), "--listen", "127.0.0.1:0", "--broker", "localhost:8883")
     started.append(enrolment)
     assert "còn 824 ngày" in enrolment.line_with("renewed: broker")
+    _, port = run_broker(ward, started)
+    assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
+
+
+@pytest.mark.host
+def test_a_broker_that_runs_goes_by_an_authority_that_was_renewed_meanwhile(
+    ward: Path, started: list[Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Mosquitto reads that file at its start alone: on the old one's last day it would let nobody in any more."""
+    age(ward, 3_000)
+    for name in (BROKER, HEADEND_ID):
+        renew(ward, name, utc_now())  # as years ago: until the authority's end
+    broker, port = run_broker(ward, started)
+    watch = Running("watch", "--dir", str(ward), "--broker", f"localhost:{port}")
+    started.append(watch)
+    watch.line_with("[connected]")
+    said(capsys, "renew", "--dir", str(ward))
+    broker.line_with("the authority's certificate was renewed: started anew")
+    watch.line_with("[connected]")
+    assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
+
+
+@pytest.mark.host
+def test_a_broker_whose_authority_has_ended_says_so(ward: Path, started: list[Running]) -> None:
+    age(ward, 3_700)
+    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(broker)
+    assert "ĐÃ HẾT HẠN / HAS EXPIRED, GIA HẠN NGAY" in broker.line_with("CERTIFICATE: ca")
+    broker.end()
+    enrolment = Running("enrolment", "--dir", str(ward), "--listen", "127.0.0.1:0", "--broker", "localhost:8883")
+    started.append(enrolment)
+    assert "còn 3649 ngày" in enrolment.line_with("renewed: ca")
+    enrolment.line_with("renewed: publisher")
     _, port = run_broker(ward, started)
     assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
 

@@ -286,3 +286,63 @@ def test_another_authoritys_certificate_is_not_renewed(authority: pki.Authority,
     with pytest.raises(pki.PkiError, match="not of this network's authority"):
         pki.renew(authority, issued, now=NOW + timedelta(days=700))
     assert issued.certificate.read_bytes() == before
+
+
+def test_whoever_believes_the_old_authority_or_the_renewed_one_believes_what_either_has_signed(
+    authority: pki.Authority, tmp_path: Path
+) -> None:
+    before = certificate(pki.issue_client(authority, tmp_path, "tram-01", NOW))
+    later = NOW + timedelta(days=3_000)
+    pki.renew_authority(tmp_path / "pki", later)
+    renewed = pki.load_authority(tmp_path / "pki")
+    after = certificate(pki.issue_client(renewed, tmp_path, "tram-02", later))
+    for one in (before, after):
+        for by in (authority.certificate, renewed.certificate):
+            one.verify_directly_issued_by(by)
+    assert renewed.certificate.not_valid_before_utc == authority.certificate.not_valid_before_utc
+    assert renewed.certificate.not_valid_after_utc == later + timedelta(days=pki.AUTHORITY_DAYS)
+    assert after.not_valid_after_utc > authority.certificate.not_valid_after_utc - timedelta(days=1)
+    assert extension(renewed.certificate, x509.BasicConstraints).ca
+
+
+@pytest.mark.parametrize("cut_at", [1, 2])
+def test_the_list_of_what_is_taken_back_is_good_as_long_as_the_renewed_authority_wherever_it_was_cut_short(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
+) -> None:
+    """A list that has run out turns every station away."""
+    folder, later, wrote = tmp_path / "pki", NOW + timedelta(days=3_000), list[str]()
+    pki.revoke(folder, [certificate(pki.issue_client(authority, tmp_path, "thief", NOW))], NOW)
+    listed, really = pki.taken_back(folder), pki.write_durably
+
+    def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+        wrote.append(path.name)
+        if len(wrote) == cut_at:
+            raise KeyboardInterrupt
+        really(path, content, mode)
+
+    monkeypatch.setattr(pki, "write_durably", write)
+    with pytest.raises(KeyboardInterrupt):
+        pki.renew_authority(folder, later)
+    assert wrote == ["crl.pem", "ca.pem"][:cut_at]
+    pki.renew_authority(folder, later)
+    ends = pki.load_authority(folder).certificate.not_valid_after_utc
+    assert x509.load_pem_x509_crl((folder / "crl.pem").read_bytes()).next_update_utc == ends
+    assert ends > authority.certificate.not_valid_after_utc
+    assert pki.taken_back(folder) == listed
+
+
+def test_a_clock_behind_shortens_no_authority(authority: pki.Authority, tmp_path: Path) -> None:
+    before = authority.path.read_bytes()
+    with pytest.raises(pki.PkiError, match="is this machine's clock behind"):
+        pki.renew_authority(tmp_path / "pki", NOW - timedelta(days=1))
+    assert authority.path.read_bytes() == before
+
+
+def test_an_authority_whose_key_is_another_ones_is_not_renewed(authority: pki.Authority, tmp_path: Path) -> None:
+    """No station would ever take it, and none could be renewed again."""
+    other = pki.create_authority(tmp_path / "other", "demo", NOW)
+    (tmp_path / "pki" / "ca.key").write_bytes(other.path.with_suffix(".key").read_bytes())
+    before = authority.path.read_bytes()
+    with pytest.raises(pki.PkiError, match="is damaged; restore it from its backup"):
+        pki.renew_authority(tmp_path / "pki", NOW + timedelta(days=3_000))
+    assert authority.path.read_bytes() == before

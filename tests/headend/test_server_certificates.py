@@ -77,8 +77,25 @@ def test_in_ten_years_each_is_renewed_a_handful_of_times_and_never_ends_before_t
     assert renewed == 6
 
 
-def test_the_authority_itself_is_renewed_by_nobody(network: Path) -> None:
-    assert renew_due(network, AUTHORITY, day(pki.AUTHORITY_DAYS)) is None
+def test_in_fifty_years_none_ends_and_each_station_has_the_next_authority_before_the_last_one_ends(
+    network: Path,
+) -> None:
+    ends, renewed = {end_of(network, AUTHORITY)}, 0
+    for number in range(0, 5 * pki.AUTHORITY_DAYS, 7):
+        for name in (AUTHORITY, *OF_SERVERS, *OF_CLIENTS):
+            renewed += renew_due(network, name, day(number)) is not None and name == AUTHORITY
+            assert day(number) < end_of(network, name)
+        left = end_of(network, AUTHORITY) - day(number)
+        # A certificate that is made today is not cut short, and whoever asks for one in its last third learns of it.
+        assert left >= (pki.LEAF_DAYS - 7) * DAY_MS
+        ends.add(end_of(network, AUTHORITY))
+    assert len(ends) == 1 + renewed
+    assert renewed == 6
+
+
+def test_the_authority_is_renewed_only_when_it_is_due(network: Path) -> None:
+    assert renew_due(network, AUTHORITY, day(pki.AUTHORITY_DAYS - pki.LEAF_DAYS)) is None
+    assert renew_due(network, AUTHORITY, day(pki.AUTHORITY_DAYS - pki.LEAF_DAYS + 1)) is not None
 
 
 @pytest.mark.parametrize(("name", "days_before"), [(BROKER, 60), (OF_CLIENTS[0], 60), (AUTHORITY, 365)])

@@ -41,16 +41,17 @@ OF_WHOM = {
     AUTHORITY: "đơn vị cấp chứng thư / the authority's",
     **dict.fromkeys(OF_CLIENTS, "máy chủ trung tâm kết nối MQTT / the headend's own connection"),
 }
-NO_HEIR = (
-    "không gia hạn được: lập mạng mới, đăng ký lại từng trạm trước ngày đó / cannot be renewed: before that day make a "
-    "new network, and enrol each station there"
-)
+TO_RENEW = AUTHORITY, *OF_SERVERS, *OF_CLIENTS
+"""The authority's first: the others never outlive it."""
+RENEW_NOW = "GIA HẠN NGAY / RENEW NOW: certificates renew"
 NONE_HERE = "không có chứng thư nào; đúng thư mục chưa? / holds no certificates; is it what `keys init` made?"
 RENEW_MORE = """\
 Khóa giữ nguyên: trạm không phải làm gì. `broker`, `content`, `enrolment`, `watch` đang chạy tự nhận chứng thư mới;
-`content` trên máy khác: chép lại pki/content.pem. `enrolment` tự gia hạn khi qua hai phần ba thời hạn.
+`content` trên máy khác: chép lại pki/content.pem. `enrolment` tự gia hạn khi qua hai phần ba thời hạn. `ca` (đơn vị
+cấp) chỉ gia hạn khi còn dưới 825 ngày: trạm nhận cùng chứng thư kế tiếp của mình.
 The key stays, so stations need not know. Commands that run take the new one by themselves; where `content` runs on
-another host copy pki/content.pem there. `enrolment` renews by itself after two thirds of their life."""
+another host copy pki/content.pem there. `enrolment` renews by itself after two thirds of their life. `ca`, the
+authority's, is renewed only when fewer than 825 days are left: stations get it with their own next one."""
 
 REPLACE_MORE = """\
 `broker` đang chạy không nhận khóa cũ nữa sau vài giây. Ai đang kết nối bằng khóa cũ bị ngắt khi khóa mới kết nối: với
@@ -87,8 +88,12 @@ def _list(args: argparse.Namespace) -> int:
 
 def _renew(args: argparse.Namespace) -> int:
     check_hosts(args.host)
-    told = "đã gia hạn / renewed: "
-    return _each(args, (*OF_SERVERS, *OF_CLIENTS), told, lambda name, now: renew(args.dir, name, now, args.host))
+
+    def anew(name: str, now: UtcMs) -> Held | None:
+        # Of the others' no station hears; of the authority's each must, so there are no more than have to be.
+        return renew_due(args.dir, name, now) if name == AUTHORITY else renew(args.dir, name, now, args.host)
+
+    return _each(args, TO_RENEW, "đã gia hạn / renewed: ", anew)
 
 
 def _replace(args: argparse.Namespace) -> int:
@@ -115,14 +120,10 @@ def _each(args: argparse.Namespace, names: Sequence[str], told: str, do: Callabl
 
 def _told(one: Held, now: UtcMs, zone: ZoneInfo) -> str:
     left = f"còn {(one.ends - now) // DAY_MS} ngày / days" if now < one.ends else "ĐÃ HẾT HẠN / HAS EXPIRED"
-    remark = f", {_remedy(one)}" if one.ends_soon(now) else ""
+    remark = f", {RENEW_NOW}" if one.ends_soon(now) else ""
     names = f"; tên / names: {', '.join(one.hosts)}" if one.hosts else ""
     until = f"hết hạn / expires {day_and_hour(one.ends, zone)}, {left}{remark}"
     return f"{one.name} ({OF_WHOM[one.name]}): {until}{names}"
-
-
-def _remedy(one: Held) -> str:
-    return NO_HEIR if one.name == AUTHORITY else "GIA HẠN NGAY / RENEW NOW: certificates renew"
 
 
 class Ends:
@@ -144,7 +145,7 @@ class Ends:
             self._log(line)
 
     def _lines(self, now: UtcMs) -> Iterator[str]:
-        for name in (*OF_SERVERS, *OF_CLIENTS) if self._renews else ():
+        for name in TO_RENEW if self._renews else ():
             try:
                 new = renew_due(self._directory, name, now)
             except (HeadendError, OSError) as error:

@@ -7,8 +7,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
@@ -38,7 +39,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import ScopeFull
 from edge_agent.headend.ours import Ours
 from edge_agent.headend.registrar import Registrar
-from edge_agent.headend.server_certificates import BROKER, CONTENT
+from edge_agent.headend.server_certificates import AUTHORITY, BROKER, CONTENT
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.headend.telling import for_machines, for_people
 
@@ -54,8 +55,18 @@ QUEUES_LOST = (
     "what waited for absent stations is damaged, and was moved to {0}: `publish` again what is still in force; look at "
     "the disk"
 )
-Known: TypeAlias = tuple[dict[StationId, Enrolled], tuple[Stamp | None, ...]]
-"""What a broker was told: the stations; and when its certificate and the list of revoked ones were written."""
+ANEW = "chứng thư của đơn vị cấp đã gia hạn, chạy lại Mosquitto / the authority's certificate was renewed: started anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a broker was told: the stations; when its certificate and the list of revoked ones were written, which it
+    reads anew when it is told to; and when the authority's was, which it reads only at its start."""
+
+    stations: dict[StationId, Enrolled]
+    certificate: Stamp | None
+    revoked: Stamp | None
+    authority: Stamp | None
 
 
 def add(tasks: Tasks) -> None:
@@ -151,7 +162,7 @@ def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) 
 
 def _broker(args: argparse.Namespace) -> int:
     end_at_sigterm()
-    keyring, ends = Keyring(args.dir), Ends(args.dir, args.timezone, _log, (BROKER,), renews=False)
+    keyring, ends = Keyring(args.dir), Ends(args.dir, args.timezone, _log, (BROKER, AUTHORITY), renews=False)
     known, trouble = _known(keyring), ""
     ends.look()  # it does not start with one that has ended
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
@@ -169,8 +180,8 @@ def _broker(args: argparse.Namespace) -> int:
 
 
 def _known(keyring: Keyring) -> Known:
-    read = keyring.server(BROKER).certificate, keyring.revoked_path
-    return dict(keyring.stations), tuple(stamp(path) for path in read)
+    read = keyring.server(BROKER).certificate, keyring.revoked_path, keyring.authority_path
+    return Known(dict(keyring.stations), *(stamp(path) for path in read))
 
 
 def _admitted(broker: Mosquitto, keyring: Keyring, args: argparse.Namespace, known: Known) -> tuple[Known, str]:
@@ -181,6 +192,9 @@ def _admitted(broker: Mosquitto, keyring: Keyring, args: argparse.Namespace, kno
         now = _known(keyring)
         if now != known:
             broker.admit(_setup(keyring, args))
+        if now.authority != known.authority:
+            broker.restart()  # once in years, and its queues are kept; else on the old one's day it lets nobody in
+            _log(ANEW)
         broker.keep_log_short()
     except (HeadendError, OSError) as error:
         return known, str(error)
