@@ -21,7 +21,7 @@ from edge_agent.core.units import SECOND_MS
 from edge_agent.headend.pki import AUTHORITY_DAYS, LEAF_DAYS
 from edge_agent.identity import messages
 from edge_agent.identity.codes import Code
-from edge_agent.identity.messages import Given, Refusal
+from edge_agent.identity.messages import Given, Refusal, Renewed
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tools import example_ward as ward
 
@@ -42,7 +42,7 @@ def bodies() -> dict[str, bytes]:
         "enrol-request": asked,
         "enrol-answer": messages.enrol_answer(key, enrolment, given()),
         "renew-request": again,
-        "renewed": messages.renew_answer(renewal, given().certificate),
+        "renewed": messages.renew_answer(renewal, Renewed(given().certificate, given().authority)),
         "refused": messages.refusal(Refusal.CODE_USED),
     }
 

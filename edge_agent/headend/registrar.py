@@ -29,7 +29,7 @@ from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import due, read_certificate
 from edge_agent.identity.codes import request_proof, same
-from edge_agent.identity.messages import EnrolRequest, Given, Refusal
+from edge_agent.identity.messages import EnrolRequest, Given, Refusal, Renewed
 from edge_agent.trust.envelope import signers_of
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.strict_json import WireError
@@ -128,7 +128,8 @@ class Registrar:
             raise Refused(Refusal.IDENTITY_CHANGED, station)
         certificate = self._standing(station, asked, now) or self._another(station, asked, now)
         self._keep(station, certificate, *self._known(station))
-        return Answer(messages.renew_answer(request.envelope.digest, certificate), station, "renewed")
+        renewed = Renewed(certificate, self._authority())
+        return Answer(messages.renew_answer(request.envelope.digest, renewed), station, "renewed")
 
     def _replace(self, enrolled: Enrolled, certificate: bytes) -> None:
         """Another box takes the station's place, or the first one does: what was given to another key ends now."""
@@ -232,8 +233,10 @@ class Registrar:
     def _issued(self, station: StationId) -> Path:
         return self._keyring.directory / "issued" / f"{station}.pem"
 
+    def _authority(self) -> bytes:
+        return load_authority(self._keyring.directory / "pki").certificate.public_bytes(Encoding.DER)
+
     def _given(self, entry: Entry, certificate: bytes) -> Given:
-        authority = load_authority(self._keyring.directory / "pki").certificate
         return Given(
             station=entry.station,
             area=entry.area,
@@ -242,7 +245,7 @@ class Registrar:
             host=self._broker.host,
             port=self._broker.port,
             certificate=certificate,
-            authority=authority.public_bytes(Encoding.DER),
+            authority=self._authority(),
             trust=(self._keyring.directory / "trust.json").read_bytes(),
         )
 

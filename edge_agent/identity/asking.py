@@ -18,7 +18,7 @@ from typing import Any, cast
 from edge_agent.identity import messages
 from edge_agent.identity.address import NoAddress, read_address
 from edge_agent.identity.codes import Code
-from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
+from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given, Renewed
 from edge_agent.sync.dial import dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.https import HTTPS_TROUBLE, one_line, words_of
 from edge_agent.sync.plain_answers import PlainConnection
@@ -88,8 +88,8 @@ def enrol(server: Server, code: Code, signer: Signer, csr: bytes) -> Given:
     return given
 
 
-def renew(server: Server, realm: str, station: str, signer: Signer, csr: bytes) -> bytes:
-    """The next certificate (DER), unchecked. Raises NoIdentity."""
+def renew(server: Server, realm: str, station: str, signer: Signer, csr: bytes) -> Renewed:
+    """The next certificate, and the authority's, unchecked. Raises NoIdentity."""
     body, digest = messages.renew_request(realm, station, signer, csr, secrets.token_hex(16))
     answer = _post(server, RENEW_PATH, body)
     try:

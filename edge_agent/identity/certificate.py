@@ -104,6 +104,34 @@ def take(der: bytes, authority: bytes, station: str, public: bytes) -> bytes:
     return found.public_bytes(Encoding.PEM)
 
 
+def followed(pem: bytes, der: bytes) -> bytes | None:
+    """The authorities of a file (PEM) with this one (DER) in the place of the one that it follows; None if of none.
+
+    It follows one whose name and key it has, which it has signed with that key, and whose time lies within its own. So
+    whoever offers it gains nothing: what it signs, the old one has signed as well, and the old one goes on until then.
+    """
+    from cryptography import x509
+
+    with legible():
+        new, held = x509.load_der_x509_certificate(der), x509.load_pem_x509_certificates(pem)
+        ours = [new if _follows(new, one) else one for one in held]
+    return None if ours == held else b"".join(one.public_bytes(Encoding.PEM) for one in ours)
+
+
+def _follows(new: x509.Certificate, old: x509.Certificate) -> bool:
+    from cryptography import x509
+
+    same = (new.subject, new.public_key()) == (old.subject, old.public_key())
+    longer = new.not_valid_before_utc <= old.not_valid_before_utc and new.not_valid_after_utc > old.not_valid_after_utc
+    if not same or not longer:
+        return False
+    try:
+        new.verify_directly_issued_by(new)
+        return new.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (InvalidSignature, ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return False
+
+
 def authority_pem(der: bytes) -> bytes:
     """An authority's certificate as its file has it."""
     from cryptography import x509

@@ -108,6 +108,14 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """A station's next certificate, and the one that its authority has now; None from a server that tells none. DER."""
+
+    certificate: bytes
+    authority: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RenewRequest:
     """What a station asks with whose certificate ends. Whose signature it is, the headend must see."""
 
@@ -197,17 +205,20 @@ def read_renew_request(data: bytes) -> RenewRequest:
     return RenewRequest(asked.text("realm", NAME), asked.text("station", NAME), csr, envelope)
 
 
-def renew_answer(request: str, certificate: bytes) -> bytes:
-    """The headend's answer. It needs no proof: only a certificate that our authority signed for our key is taken."""
-    return dump({"type": "renewed", "request": request, "certificate": _text(certificate)})
+def renew_answer(request: str, renewed: Renewed) -> bytes:
+    """The headend's answer. It needs no proof: only a certificate that our authority signed for our key is taken, and
+    of the authority only one of the same key."""
+    authority = {} if renewed.authority is None else {"authority": _text(renewed.authority)}
+    return dump({"type": "renewed", "request": request, "certificate": _text(renewed.certificate), **authority})
 
 
-def read_renew_answer(data: bytes, request: str) -> bytes:
-    """The new certificate (DER), unchecked."""
+def read_renew_answer(data: bytes, request: str) -> Renewed:
+    """What is to be had, unchecked."""
     fields = _fields(data, "renewed")
     if fields.text("request", HASH) != request:
         raise WireError("request", "the digest of what was asked; this answers something else")
-    return _bytes(fields, "certificate", DER_BYTES_MAX)
+    authority = _bytes(fields, "authority", DER_BYTES_MAX) if "authority" in fields else None
+    return Renewed(_bytes(fields, "certificate", DER_BYTES_MAX), authority)
 
 
 def refusal(reason: Refusal) -> bytes:

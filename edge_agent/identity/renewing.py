@@ -17,7 +17,15 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.durable import GROUP_READS, write_durably
 from edge_agent.identity import asking
 from edge_agent.identity.asking import NoIdentity, Server
-from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take, trouble_by_clock
+from edge_agent.identity.certificate import (
+    NotOurs,
+    authority_der,
+    due,
+    followed,
+    read_certificate,
+    take,
+    trouble_by_clock,
+)
 from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_library import TokenError
@@ -58,10 +66,24 @@ class Renewal:
             )
         station, key = config.site.station, tls_key(config)
         server = Server(config.enrolment.url, config.broker.ca_file)
-        der = asking.renew(server, config.site.realm, station, self.signer, key.request(station))
-        pem = take(der, authority_der(config.broker.ca_file.read_bytes()), station, key.public)
+        renewed = asking.renew(server, config.site.realm, station, self.signer, key.request(station))
+        pem = take(renewed.certificate, authority_der(config.broker.ca_file.read_bytes()), station, key.public)
         self._keep_a_better_one(pem, now)
+        if renewed.authority is not None:
+            self._follow(renewed.authority)  # first: who was cut off behind it asks again
         write_durably(config.broker.cert_file, pem, GROUP_READS, self.owner)
+
+    def _follow(self, authority: bytes) -> None:
+        """Put the authority's own next certificate in the place of the one that we have pinned. Where that cannot be,
+        ours is taken all the same: the old one is good for years yet."""
+        for file in dict.fromkeys((self.config.broker.ca_file, self.config.content.ca_file)):
+            try:
+                pem = followed(file.read_bytes(), authority)
+                if pem is not None:
+                    write_durably(file, pem, GROUP_READS, self.owner)
+                    log.info("authority renewed file=%s", file)
+            except (OSError, ValueError) as error:
+                log.error("authority not renewed file=%s error=%s next=with our next certificate", file, error)
 
     def _keep_a_better_one(self, pem: bytes, now: Now) -> None:
         """A server with a wrong clock takes no good certificate away. Whose clock is wrong, nobody knows where the old

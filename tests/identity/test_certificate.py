@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from ssl import DER_cert_to_PEM_cert
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from edge_agent.headend.pki import Authority, create_authority
-from edge_agent.identity.certificate import NotOurs, authority_der, authority_pem, read_certificate, take
+from edge_agent.headend.pki import AUTHORITY_DAYS, Authority, create_authority
+from edge_agent.identity.certificate import NotOurs, authority_der, authority_pem, followed, read_certificate, take
 from tests.trust.makers import named_in_bits, of_an_unknown_version, on_an_unknown_curve
 
 KEY, ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -126,3 +127,60 @@ def test_a_certificate_that_names_somebody_by_what_is_no_text_is_none_though_our
 def test_what_is_no_certificate_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(NotOurs, match="not signed by our authority"):
         taken(b"no certificate", authority(tmp_path))
+
+
+def of_itself(
+    by: Authority,
+    *,
+    ends: int,
+    begins: int = 0,
+    name: str = "loa test CA",
+    key: ec.EllipticCurvePrivateKey | None = None,
+    is_authority: bool | None = True,
+    signed_by: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """What may be offered as the authority's next certificate (DER); days from ``NOW``."""
+    named, key = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key or by.key
+    builder = x509.CertificateBuilder(named, named, key.public_key()).serial_number(2)
+    builder = builder.not_valid_before(NOW + timedelta(days=begins - 1)).not_valid_after(NOW + timedelta(days=ends))
+    if is_authority is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    return builder.sign(signed_by or key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def test_an_authority_is_followed_by_a_longer_one_of_its_name_and_key(tmp_path: Path) -> None:
+    ours, others = authority(tmp_path / "ours"), authority(tmp_path / "others")
+    pems = [one.path.read_bytes() for one in (ours, others)]
+    der = of_itself(ours, ends=AUTHORITY_DAYS + 1)
+    new = authority_pem(der)
+    assert followed(pems[0], der) == new
+    assert followed(b"".join(pems), der) == new + pems[1]
+    assert followed(pems[1] + pems[0], der) == pems[1] + new
+    assert followed(new, der) is None, "it is there already"
+    assert followed(pems[1], der) is None, "it is another one's"
+
+
+LONGER = AUTHORITY_DAYS + 1
+WRONG: dict[str, dict[str, Any]] = {
+    "which ends no later": {"ends": AUTHORITY_DAYS},
+    "which is still to begin": {"ends": LONGER, "begins": 1},
+    "of another key": {"ends": LONGER, "key": ANOTHER_KEY},
+    "of its key, which another one has signed": {"ends": LONGER, "signed_by": ANOTHER_KEY},
+    "of another name": {"ends": LONGER, "name": "loa khac CA"},
+    "which may sign none": {"ends": LONGER, "is_authority": False},
+    "which does not say whether it may": {"ends": LONGER, "is_authority": None},
+}
+
+
+@pytest.mark.parametrize("made", WRONG.values(), ids=[*WRONG])
+def test_an_authority_is_followed_by_none(tmp_path: Path, made: dict[str, Any]) -> None:
+    ours = authority(tmp_path)
+    assert followed(ours.path.read_bytes(), of_itself(ours, **made)) is None
+
+
+def test_what_is_no_certificate_follows_none(tmp_path: Path) -> None:
+    ours = authority(tmp_path)
+    root = ours.certificate.public_bytes(Encoding.DER)
+    for junk in (b"", b"junk", root[:-1], on_an_unknown_curve(root), of_an_unknown_version(root)):
+        with pytest.raises(ValueError, match=r"."):
+            followed(ours.path.read_bytes(), junk)

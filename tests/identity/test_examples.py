@@ -62,5 +62,6 @@ def test_a_station_takes_the_answers() -> None:
     public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert take(given.certificate, given.authority, given.station, public)
     renewal = messages.read_renew_request(_body("renew-request"))
-    assert messages.read_renew_answer(_body("renewed"), renewal.envelope.digest) == given.certificate
+    renewed = messages.read_renew_answer(_body("renewed"), renewal.envelope.digest)
+    assert renewed == messages.Renewed(given.certificate, given.authority)
     assert messages.read_refusal(_body("refused")) is Refusal.CODE_USED

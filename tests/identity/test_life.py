@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from edge_agent.cli.certificate_note import certificate_note, read_note
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Connected, Event
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.headend import server_certificates
+from edge_agent.headend.server_certificates import AUTHORITY, BROKER
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.renewing import Renewal, Renewer
 from edge_agent.identity.tls_keys import tls_key
@@ -191,6 +193,22 @@ def test_a_renewal_before_the_end_disturbs_no_connection(street: Street, tmp_pat
     assert life.troubles == []
     with living(made) as again:
         assert again.up.wait(END_S)
+
+
+@pytest.mark.host
+@needs("mosquitto")
+def test_a_station_that_slept_past_the_end_of_its_authority_heals_itself(street: Street, tmp_path: Path) -> None:
+    """Everybody else has the authority's next certificate by then; to the station no server is what it was."""
+    made, ward = box(tmp_path / "a"), street.ward.keyring.directory
+    made.enrol(street.ward, street.ward.code("dt-01"))
+    renewed, awake = (UtcMs(SYSTEM.utc + days * DAY_MS) for days in (3_000, 3_700))
+    for name in (AUTHORITY, BROKER):
+        server_certificates.renew(ward, name, renewed)
+    street.broker.restart()
+    with living(made, replace(SYSTEM, utc=awake)) as life:
+        assert life.up.wait(END_S)
+        assert {trouble.kind for trouble in life.troubles if trouble is not None} <= {Kind.SERVER_EXPIRED}
+    assert made.config.broker.ca_file.read_bytes() == street.ward.keyring.authority_path.read_bytes()
 
 
 @pytest.mark.host

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -19,12 +20,14 @@ from edge_agent.cli import identity
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.durable import write_durably
+from edge_agent.headend import pki
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.registrar import Answer, Registrar
 from edge_agent.headend.session import BrokerAddress
-from edge_agent.identity import messages
-from edge_agent.identity.certificate import NotOurs, read_certificate
+from edge_agent.identity import messages, renewing
+from edge_agent.identity.certificate import NotOurs, authority_der, read_certificate
 from edge_agent.identity.renewing import Renewal
 from edge_agent.identity.token_keys import signing_key
 from tests.cli.findings import NOBODY, is_root
@@ -37,15 +40,18 @@ SYSTEM = Now(boot_ms(), system_utc_ms(), ClockSource.NTP, 0)
 class Confused:
     """A registrar of the right authority that answers a renewal with the certificate it is told to."""
 
-    def __init__(self, certificate: Path) -> None:
+    def __init__(self, certificate: Path, authority: bytes | None = None) -> None:
         self.certificate = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+        self.authority = authority
 
     def enrol(self, body: bytes, now: UtcMs) -> Answer:
         raise AssertionError("nobody enrols")
 
     def renew(self, body: bytes, now: UtcMs) -> Answer:
         digest = messages.read_renew_request(body).envelope.digest
-        return Answer(messages.renew_answer(digest, self.certificate), "?", "confused")
+        return Answer(
+            messages.renew_answer(digest, messages.Renewed(self.certificate, self.authority)), "?", "confused"
+        )
 
 
 @pytest.mark.parametrize(
@@ -237,3 +243,103 @@ def test_without_an_address_a_renewal_says_what_to_do(tmp_path: Path, capsys: py
     config = replace(made.config, enrolment=replace(made.config.enrolment, url=""))
     assert identity.renew(config) == 1
     assert "không có [enrolment] url" in capsys.readouterr().err
+
+
+def renewed_for(ward: Office) -> bytes:
+    """The network's authority is renewed: its next certificate, as every station should have it."""
+    pki.renew_authority(ward.keyring.directory / "pki", datetime.now(UTC) + timedelta(days=3_000))
+    return ward.keyring.authority_path.read_bytes()
+
+
+def pins_two(made: Box) -> None:
+    """The authority of its content servers lies in a file of its own."""
+    before, after = ('[content]\nca_file = "identity/' + name for name in ("ca.pem", "content.pem"))
+    made.file.write_text(made.file.read_text("utf-8").replace(before, after), "utf-8")
+
+
+def test_a_station_pins_its_authoritys_next_certificate_with_its_own_next_one(tmp_path: Path) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        text = made.file.read_text("utf-8")
+        made.file.write_text(
+            text.replace('[content]\nca_file = "identity/ca', '[content]\nca_file = "identity/content')
+        )
+        made.enrol(ward, ward.code("dt-01"))
+        new = renewed_for(ward)
+        broker, content = made.config.broker, made.config.content
+        assert new not in (broker.ca_file.read_bytes(), content.ca_file.read_bytes())
+        grow_old(made, ward, 600)
+        before = broker.cert_file.read_bytes()
+        Renewal(made.config, signing_key(made.config.trust).open()).renew(SYSTEM)
+        assert broker.ca_file.read_bytes() == content.ca_file.read_bytes() == new
+        assert broker.cert_file.read_bytes() != before
+        assert broker.ca_file.stat().st_mode & 0o777 == broker.cert_file.stat().st_mode & 0o777
+
+
+def test_another_authority_of_the_content_servers_stays_pinned(tmp_path: Path) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        text = made.file.read_text("utf-8")
+        made.file.write_text(
+            text.replace('[content]\nca_file = "identity/ca', '[content]\nca_file = "identity/content')
+        )
+        made.enrol(ward, ward.code("dt-01"))
+        other = pki.create_authority(tmp_path / "other", "test").path.read_bytes()
+        made.config.content.ca_file.write_bytes(other)
+        new = renewed_for(ward)
+        Renewal(made.config, signing_key(made.config.trust).open()).renew(SYSTEM)
+        assert (made.config.broker.ca_file.read_bytes(), made.config.content.ca_file.read_bytes()) == (new, other)
+
+
+@pytest.mark.parametrize("trouble", ["junk", "read-only"])
+def test_an_authority_that_cannot_be_followed_keeps_no_station_from_its_own_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        given, pinned = made.config.broker.cert_file.read_bytes(), made.config.broker.ca_file.read_bytes()
+        (tmp_path / "given.pem").write_bytes(given)
+        offered = b"junk" if trouble == "junk" else authority_der(renewed_for(ward))
+        made.config.broker.cert_file.unlink()  # the same one is given again
+
+        def write(path: Path, content: bytes, *more: Any) -> None:
+            if trouble == "read-only" and path.name == "ca.pem":
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            write_durably(path, content, *more)
+
+        monkeypatch.setattr(renewing, "write_durably", write)
+        registrar = cast(Registrar, Confused(tmp_path / "given.pem", offered))
+        with EnrolmentServer(registrar, ward.keyring.server("content"), system_utc_ms) as confused:
+            text = made.file.read_text("utf-8")
+            made.file.write_text(text.replace(ward.url, f"https://localhost:{confused.port}"), "utf-8")
+            Renewal(made.config, signing_key(made.config.trust).open()).renew(SYSTEM)
+    assert made.config.broker.cert_file.read_bytes() == given
+    assert made.config.broker.ca_file.read_bytes() == pinned
+    assert "authority not renewed file=" in caplog.text
+
+
+def test_a_power_cut_between_the_authoritys_and_its_own_has_the_station_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other way round it had the old authority alone until its own next certificate, 550 days later."""
+
+    def write(path: Path, content: bytes, *more: Any) -> None:
+        if path.name == "station.pem":
+            raise KeyboardInterrupt
+        write_durably(path, content, *more)
+
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        new = renewed_for(ward)
+        grow_old(made, ward, 600)
+        renewal = Renewal(made.config, signing_key(made.config.trust).open())
+        monkeypatch.setattr(renewing, "write_durably", write)
+        with pytest.raises(KeyboardInterrupt):
+            renewal.renew(SYSTEM)
+        assert made.config.broker.ca_file.read_bytes() == new
+        assert renewal.due(SYSTEM)
+        monkeypatch.undo()
+        renewal.renew(SYSTEM)
+        assert not renewal.due(SYSTEM)

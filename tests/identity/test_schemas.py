@@ -49,7 +49,7 @@ SAMPLES: dict[str, list[Any]] = {
     "enrol_answer": [json.loads(ANSWER)],
     "enrolled": [inside(json.loads(ANSWER))],
     "renew": [inside(json.loads(messages.renew_request(REALM, STATION, SIGNERS[0], CSR, NONCE)[0]))],
-    "renewed": [json.loads(messages.renew_answer(DIGEST, CSR))],
+    "renewed": [json.loads(messages.renew_answer(DIGEST, messages.Renewed(CSR, one))) for one in (CSR, None)],
     "refused": [json.loads(messages.refusal(reason)) for reason in Refusal],
 }
 """As the code writes them."""

@@ -9,6 +9,7 @@ from edge_agent.identity import codes
 from edge_agent.identity.messages import (
     REQUEST_BYTES_MAX,
     Given,
+    Renewed,
     enrol_answer,
     enrol_request,
     read_enrol_answer,
@@ -91,7 +92,7 @@ PARSERS = (
         "renew-answer",
         "identity.messages",
         _refuses(lambda data: read_renew_answer(data, DIGEST)),
-        lambda: [renew_answer(DIGEST, CSR)],
+        lambda: [renew_answer(DIGEST, Renewed(CSR, one)) for one in (CSR, None)],
         REQUEST_BYTES_MAX,
         True,
     ),

@@ -92,7 +92,7 @@ def with_another_tls_key(box: Box) -> Box:
 
 def renewed(desk: Desk, body: bytes, now: UtcMs) -> bytes:
     answer = desk.registrar.renew(body, now).body
-    return messages.read_renew_answer(answer, json.loads(answer)["request"])
+    return messages.read_renew_answer(answer, json.loads(answer)["request"]).certificate
 
 
 def revoked(desk: Desk) -> set[int]:

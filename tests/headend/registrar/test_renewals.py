@@ -41,7 +41,7 @@ def test_an_expired_station_is_renewed_by_its_signing_key_alone(desk: Desk, box:
     later = UtcMs(NOW + 3_000 * DAY_MS)
     answer = json.loads(desk.registrar.renew(box.renews(), later).body)
     renewed = messages.read_renew_answer(dump(answer), answer["request"])
-    assert x509.load_der_x509_certificate(renewed).not_valid_after_utc.timestamp() * 1000 > later
+    assert x509.load_der_x509_certificate(renewed.certificate).not_valid_after_utc.timestamp() * 1000 > later
 
 
 def test_an_answer_to_another_renewal_is_not_taken(desk: Desk, box: Box) -> None:
