@@ -106,10 +106,10 @@ def renew_authority(directory: Path, now: datetime | None = None) -> None:
     if old.public_key() != authority.key.public_key():
         raise PkiError(f"{authority.path}, {directory / 'ca.key'}: {DAMAGED}")
     made = _of_itself(old.subject, authority.key, (begun, end))
-    if path.exists():  # first: who repeats it after it was cut short comes to the same end
-        with _alone_with_the_list(directory):
+    with _alone_with_the_list(directory):  # or somebody who takes one back meanwhile would sign it until the old end
+        if path.exists():  # first: who repeats it after it was cut short comes to the same end
             _write_revocations(Authority(made, authority.key, authority.path), path, taken_back(directory))
-    write_durably(authority.path, made.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
+        write_durably(authority.path, made.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
 
 
 def revocations(directory: Path) -> Path:

@@ -331,6 +331,28 @@ def test_the_list_of_what_is_taken_back_is_good_as_long_as_the_renewed_authority
     assert pki.taken_back(folder) == listed
 
 
+def test_what_is_taken_back_while_the_authority_is_renewed_is_listed_until_its_new_end(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, thief = tmp_path / "pki", certificate(pki.issue_client(authority, tmp_path, "thief", NOW))
+    pki.revocations(folder)
+    meanwhile = threading.Thread(target=pki.revoke, args=(folder, [thief], NOW))
+    really = pki.write_durably
+
+    def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+        if path.name == "ca.pem":
+            meanwhile.start()
+            meanwhile.join(0.3)
+        really(path, content, mode)
+
+    monkeypatch.setattr(pki, "write_durably", write)
+    pki.renew_authority(folder, NOW + timedelta(days=3_000))
+    meanwhile.join()
+    ends = pki.load_authority(folder).certificate.not_valid_after_utc
+    assert x509.load_pem_x509_crl((folder / "crl.pem").read_bytes()).next_update_utc == ends
+    assert set(pki.taken_back(folder)) == {thief.serial_number}
+
+
 def test_a_clock_behind_shortens_no_authority(authority: pki.Authority, tmp_path: Path) -> None:
     before = authority.path.read_bytes()
     with pytest.raises(pki.PkiError, match="is this machine's clock behind"):
