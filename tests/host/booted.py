@@ -47,14 +47,29 @@ mount --make-rprivate /
 mountpoint -q /sys/fs/cgroup && umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t tmpfs overlay "$1"
+# Every one of them is called "root" there: of two at once, who ends takes away what the other is about to mount.
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs nspawn /run/systemd/nspawn
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cp -r "$2/." "$1/root/"
 # Whatever is switched on for this machine is not for this test.
 rm -rf "$1"/root/etc/systemd/system/*.wants
 cp -r "$2/etc/systemd/system/." "$1/root/etc/systemd/system/"
-exec systemd-nspawn --quiet --directory="$1/root" --register=no --keep-unit --private-network --bind="$3:$4" \\
-    "${@:6}" --boot -- systemd.unit="$5" systemd.show_status=no
+# And each would keep its units in the same group of processes: a unit that has just begun in the one, whose name the
+# other has too, is not there any more when its process is to be put into it.
+here="/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)"
+for controller in $(cat "$here/cgroup.controllers"); do
+    echo "+$controller" > "$here/cgroup.subtree_control" || true  # has processes of its own: what is limited, is not
+done 2> /dev/null
+own="$here/booted-$$"
+mkdir "$own"
+(
+    echo $BASHPID > "$own/cgroup.procs"
+    exec systemd-nspawn --quiet --directory="$1/root" --register=no --keep-unit --private-network --bind="$3:$4" \\
+        "${@:6}" --boot -- systemd.unit="$5" systemd.show_status=no
+) || true
+find "$own" -depth -type d -exec rmdir {} +
 """
 
 needs_boot = needs("systemd-nspawn", "unshare")
