@@ -102,7 +102,7 @@ def told(file: Path, now: Instant) -> KernelSync:
     except (OSError, ValueError):
         return NOT_SYNCHRONISED
     age_ms = now.boot_ms - boot_ms
-    if not 0 <= age_ms <= REPORT_AGE_MS_MAX:
+    if not 0 <= age_ms <= REPORT_AGE_MS_MAX or max_error_ms < 0:
         return NOT_SYNCHRONISED
     grown_ms = age_ms * SLEW_PPM_MAX // 1_000_000 + ROUNDING_MS
     if abs(now.utc_ms - utc_ms - age_ms) > grown_ms:

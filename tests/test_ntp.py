@@ -64,6 +64,14 @@ def test_what_lies_in_the_reports_place_keeps_no_station_waiting(file: Path, lay
         assert told(file, THEN) == NOT_SYNCHRONISED
 
 
+def test_a_report_of_an_error_below_none_makes_no_clock_better_than_exact(file: Path) -> None:
+    """Its error would never have grown too large: a timetable by it for ever."""
+    file.write_text(report(KernelSync(True, 0), THEN))
+    assert told(file, THEN).synchronised
+    file.write_text(report(KernelSync(True, -1), THEN))
+    assert told(file, THEN) == NOT_SYNCHRONISED
+
+
 @pytest.mark.parametrize("content", [None, b"", b"1 2 3", b"a b c d", b"1 2 3 4 5", b"\xff"])
 def test_a_report_that_cannot_be_read_is_no_synchronisation(file: Path, content: bytes | None) -> None:
     file.unlink()
