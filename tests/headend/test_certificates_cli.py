@@ -19,7 +19,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import HEADEND_ID, Keyring
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
-from edge_agent.headend.server_certificates import BROKER, CONTENT, renew
+from edge_agent.headend.server_certificates import AUTHORITY, BROKER, CONTENT, renew
 from tests.headend.fake_station import AREA, NOW
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
@@ -181,18 +181,20 @@ def test_running_servers_take_renewed_certificates_by_themselves(
 
 
 @pytest.mark.host
-def test_a_broker_whose_certificate_has_ended_says_so_and_enrolment_has_renewed_it(
-    ward: Path, started: list[Running]
+@pytest.mark.parametrize(("days", "whose", "left"), [(900, BROKER, 824), (3_700, AUTHORITY, 3_649)])
+def test_a_broker_whose_certificate_or_authoritys_has_ended_says_so_and_enrolment_has_renewed_it(
+    ward: Path, started: list[Running], days: int, whose: str, left: int
 ) -> None:
-    age(ward, 900)
+    age(ward, days)
     shutil.rmtree(ward / "broker", ignore_errors=True)
     broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
     started.append(broker)
-    assert "ĐÃ HẾT HẠN / HAS EXPIRED" in broker.line_with("CERTIFICATE: broker")
+    assert "ĐÃ HẾT HẠN / HAS EXPIRED, GIA HẠN NGAY" in broker.line_with(f"CERTIFICATE: {whose}")
     broker.end()
     enrolment = Running("enrolment", "--dir", str(ward), "--listen", "127.0.0.1:0", "--broker", "localhost:8883")
     started.append(enrolment)
-    assert "còn 824 ngày" in enrolment.line_with("renewed: broker")
+    assert f"còn {left} ngày" in enrolment.line_with(f"renewed: {whose}")
+    enrolment.line_with("renewed: publisher")
     _, port = run_broker(ward, started)
     assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
 
@@ -212,21 +214,6 @@ def test_a_broker_that_runs_goes_by_an_authority_that_was_renewed_meanwhile(
     said(capsys, "renew", "--dir", str(ward))
     broker.line_with("the authority's certificate was renewed: started anew")
     watch.line_with("[connected]")
-    assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
-
-
-@pytest.mark.host
-def test_a_broker_whose_authority_has_ended_says_so(ward: Path, started: list[Running]) -> None:
-    age(ward, 3_700)
-    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
-    started.append(broker)
-    assert "ĐÃ HẾT HẠN / HAS EXPIRED, GIA HẠN NGAY" in broker.line_with("CERTIFICATE: ca")
-    broker.end()
-    enrolment = Running("enrolment", "--dir", str(ward), "--listen", "127.0.0.1:0", "--broker", "localhost:8883")
-    started.append(enrolment)
-    assert "còn 3649 ngày" in enrolment.line_with("renewed: ca")
-    enrolment.line_with("renewed: publisher")
-    _, port = run_broker(ward, started)
     assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.headend import pki
+from tests.headend.cut_short import at_the_file
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
@@ -310,17 +311,9 @@ def test_the_list_of_what_is_taken_back_is_good_as_long_as_the_renewed_authority
     authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
 ) -> None:
     """A list that has run out turns every station away."""
-    folder, later, wrote = tmp_path / "pki", NOW + timedelta(days=3_000), list[str]()
+    folder, later = tmp_path / "pki", NOW + timedelta(days=3_000)
     pki.revoke(folder, [certificate(pki.issue_client(authority, tmp_path, "thief", NOW))], NOW)
-    listed, really = pki.taken_back(folder), pki.write_durably
-
-    def write(path: Path, content: bytes, mode: int = 0o600) -> None:
-        wrote.append(path.name)
-        if len(wrote) == cut_at:
-            raise KeyboardInterrupt
-        really(path, content, mode)
-
-    monkeypatch.setattr(pki, "write_durably", write)
+    listed, wrote = pki.taken_back(folder), at_the_file(cut_at, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         pki.renew_authority(folder, later)
     assert wrote == ["crl.pem", "ca.pem"][:cut_at]

@@ -23,6 +23,7 @@ from edge_agent.headend.server_certificates import (
     renew_due,
     replace,
 )
+from tests.headend.cut_short import at_the_file
 
 MADE = datetime(2026, 10, 6, 3, 0, tzinfo=UTC)
 LAST_THIRD = pki.LEAF_DAYS * 2 // 3
@@ -169,16 +170,7 @@ def test_with_a_clients_key_all_that_it_ever_had_is_taken_back(network: Path, na
 def test_a_replacement_that_was_cut_short_is_repeated_and_takes_the_old_one_back(
     network: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
 ) -> None:
-    old, wrote = serial(network / "clients" / "publisher.pem"), []
-    really = pki.write_durably
-
-    def write(path: Path, content: bytes, mode: int = 0o600) -> None:
-        wrote.append(path.name)
-        if len(wrote) == cut_at:
-            raise KeyboardInterrupt
-        really(path, content, mode)
-
-    monkeypatch.setattr(pki, "write_durably", write)
+    old, wrote = serial(network / "clients" / "publisher.pem"), at_the_file(cut_at, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         replace(network, "publisher", day(1))
     assert wrote == ["crl.pem", "publisher.key", "publisher.pem"][:cut_at]

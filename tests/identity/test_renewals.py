@@ -251,20 +251,19 @@ def renewed_for(ward: Office) -> bytes:
     return ward.keyring.authority_path.read_bytes()
 
 
-def pins_two(made: Box) -> None:
-    """The authority of its content servers lies in a file of its own."""
+def with_two_pinned(folder: Path, ward: Office) -> Box:
+    """A station in which the authority of the content servers lies in a file of its own."""
+    made = box(folder)
     before, after = ('[content]\nca_file = "identity/' + name for name in ("ca.pem", "content.pem"))
     made.file.write_text(made.file.read_text("utf-8").replace(before, after), "utf-8")
+    made.enrol(ward, ward.code("dt-01"))
+    assert made.config.broker.ca_file != made.config.content.ca_file
+    return made
 
 
 def test_a_station_pins_its_authoritys_next_certificate_with_its_own_next_one(tmp_path: Path) -> None:
     with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        text = made.file.read_text("utf-8")
-        made.file.write_text(
-            text.replace('[content]\nca_file = "identity/ca', '[content]\nca_file = "identity/content')
-        )
-        made.enrol(ward, ward.code("dt-01"))
+        made = with_two_pinned(tmp_path / "a", ward)
         new = renewed_for(ward)
         broker, content = made.config.broker, made.config.content
         assert new not in (broker.ca_file.read_bytes(), content.ca_file.read_bytes())
@@ -278,12 +277,7 @@ def test_a_station_pins_its_authoritys_next_certificate_with_its_own_next_one(tm
 
 def test_another_authority_of_the_content_servers_stays_pinned(tmp_path: Path) -> None:
     with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        text = made.file.read_text("utf-8")
-        made.file.write_text(
-            text.replace('[content]\nca_file = "identity/ca', '[content]\nca_file = "identity/content')
-        )
-        made.enrol(ward, ward.code("dt-01"))
+        made = with_two_pinned(tmp_path / "a", ward)
         other = pki.create_authority(tmp_path / "other", "test").path.read_bytes()
         made.config.content.ca_file.write_bytes(other)
         new = renewed_for(ward)
