@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edge_agent.audio.card import CardConfig
@@ -105,15 +106,41 @@ def apart_ms(heard: Recording, at: int) -> float | None:
         return None
     bins = 1 << (len(left) + len(right)).bit_length()
     found = np.fft.irfft(np.fft.rfft(right, bins) * np.conj(np.fft.rfft(left, bins)), bins)[: len(right) - len(left)]
-    best = int(np.argmax(found))
-    alike = found[best] / (np.linalg.norm(left) * np.linalg.norm(right[best : best + len(left)]) + 1)
-    return (first + best - at) * 1_000 / RATE if alike > 0.5 else WIDE_MS
+    loud = np.concatenate(([0.0], np.cumsum(right * right)))
+    alike = found / (np.linalg.norm(left) * np.sqrt(loud[len(left) : -1] - loud[: -len(left) - 1]) + 1)
+    # As loud as each other, before it is compared: a window may hold the last few milliseconds before a silence.
+    best = int(np.argmax(alike))
+    return (first + best - at) * 1_000 / RATE if alike[best] > 0.5 else WIDE_MS
 
 
 def all_apart_ms(heard: Recording) -> list[float]:
     """Every second."""
     apart = [apart_ms(heard, at) for at in range(RATE, len(heard.samples) - RATE, RATE)]
     return [ms for ms in apart if ms is not None]
+
+
+def an_island(from_ms: int, to_ms: int) -> npt.NDArray[np.int16]:
+    """Sound in the middle of silence, 20 s long."""
+    sound = noise(20, 7)
+    sound[: from_ms * RATE // 1_000] = 0
+    sound[to_ms * RATE // 1_000 :] = 0
+    return sound
+
+
+@pytest.mark.parametrize("late_ms", [-8, 0, 3, 500])
+@pytest.mark.parametrize("frames", [4, 48, 140, 480, 4_800, 24_000])
+def test_the_measure_of_it_finds_the_moment_by_however_little_of_the_sound(frames: int, late_ms: int) -> None:
+    """A silence begins and ends anywhere in what is listened to, and no part of it is loud elsewhere."""
+    one = an_island(6_000, 12_000)
+    heard = Recording(np.column_stack((one, np.roll(one, late_ms * RATE // 1_000))), RATE, 0)
+    listened = LISTEN_MS * RATE // 1_000
+    assert apart_ms(heard, 6 * RATE + frames - listened) == late_ms
+    assert apart_ms(heard, 12 * RATE - frames) == late_ms
+
+
+def test_the_measure_of_it_finds_nothing_in_another_sound() -> None:
+    heard = Recording(np.column_stack((noise(20, 7), noise(20, 8))), RATE, 0)
+    assert apart_ms(heard, 10 * RATE) == WIDE_MS
 
 
 def told_apart(rig: VirtualCardsRig, name: str) -> list[Relayed]:
