@@ -36,6 +36,9 @@ ABSENT_IF_NONE = frozenset({"level_db"})
 # Of each of 64 zones: where no ear listens the longest particulars of an order fit as they were signed.
 PARTICULARS_CHARS_MAX = 60
 # Twenty items of four such texts and 64 zones make at most 36,000 bytes.
+TIME_MS_MAX = 62_000_000_000_000
+# Before and after 1970: the years 5 to 3934, from which every calendar can still count on and back. What may be signed
+# ends with 2099; whatever lies beyond these has rotted, for which one bit is enough, that of the sign.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +97,48 @@ def sounded_in(body: bytes) -> Sounded | None:
         return None
     try:
         told = json.loads(body, parse_float=_no_number, parse_constant=_no_number)
-        heard = [zone["zone"] for zone in told["zones"] if zone["played_ms"] is None or zone["played_ms"] > 0]
-        if not (heard or told.get("series") or told.get("corrects")):
+        heard = [
+            _text(zone["zone"]) for zone in told["zones"] if zone["played_ms"] is None or _whole(zone["played_ms"]) > 0
+        ]
+        series, corrects = _text(told.get("series", "")), _text(told.get("corrects", ""))
+        if not (heard or series or corrects):
             return None
-        planned = told["ended"] if told["planned"] is None else told["planned"]
-        started = counted_start(planned, planned if told["started"] is None else told["started"])
-        ordered_ms = told["planned_ms"] - told.get("chimes_ms", 0)  # the day's limits count no chime
-        played_ms = ordered_ms if told["played_ms"] is None else told["played_ms"]
+        planned = _whole(told["ended"] if told["planned"] is None else told["planned"])
+        started = counted_start(UtcMs(planned), UtcMs(planned if told["started"] is None else _whole(told["started"])))
+        chimes_ms = _whole(told.get("chimes_ms", 0))
+        ordered_ms = _whole(told["planned_ms"]) - chimes_ms  # the day's limits count no chime
+        played_ms = ordered_ms if told["played_ms"] is None else _whole(told["played_ms"])
         # What began anew behind an emergency has sounded for longer than it is.
-        lasted_ms = max(min(played_ms, ordered_ms), played_ms - told.get("chimes_ms", 0))
+        lasted_ms = max(min(played_ms, ordered_ms), played_ms - chimes_ms)
         return Sounded(
-            job_id=JobId(told["job_id"]),
-            cls=plays_as(JobClass(told["cls"]), rehearsal=told.get("rehearsal", False)),
-            started=UtcMs(started),
+            job_id=JobId(_text(told["job_id"])),
+            cls=plays_as(JobClass(told["cls"]), rehearsal=told.get("rehearsal", False) is True),
+            started=started,
             ended=UtcMs(started + lasted_ms),
             zones=frozenset(ZoneId(zone) for zone in heard),
-            under=told.get("under", ""),
-            issuer=told["issuer"],
-            series=told.get("series", ""),
-            version=told.get("version", 0),
-            signers=tuple(told["signers"]),
-            corrects=told.get("corrects", ""),
+            under=_text(told.get("under", "")),
+            issuer=_text(told["issuer"]),
+            series=series,
+            version=_whole(told.get("version", 0)),
+            signers=tuple(_text(signer) for signer in told["signers"]),
+            corrects=corrects,
             live=told.get("relayed") is not None,
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _text(told: object) -> str:
+    """What has rotted, or was put there, may parse and be another kind: each start would end at comparing it."""
+    if not isinstance(told, str):
+        raise TypeError(f"{told!r} is no text")
+    return told
+
+
+def _whole(told: object) -> int:
+    if type(told) is not int or abs(told) > TIME_MS_MAX:  # true is an int
+        raise TypeError(f"{told!r} is no whole number that a record holds")
+    return told
 
 
 def _no_number(text: str) -> NoReturn:

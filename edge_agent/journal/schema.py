@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 
 from edge_agent.journal.port import JournalError
-from edge_agent.journal.record import GENESIS
+from edge_agent.journal.record import GENESIS, TIME_MS_MAX
 
 SOUNDED = """
 instr(body, CAST('"kind":"play"' AS BLOB))
@@ -108,9 +108,6 @@ UNREADABLE_CODES = frozenset(
 )
 # A sector that the card cannot read any more, nor a moment later, will not be read by the next start either. Where the
 # kernel answers a read with EIO, SQLite (from 3.33 on) says CORRUPTFS.
-TIME_MS_MAX = 62_000_000_000_000
-# Before and after 1970: the years 5 to 3934, from which every calendar can still count on and back. What may be signed
-# ends with 2099; whatever lies beyond these has rotted, for which one bit is enough, that of the sign.
 TIMES = """
 SELECT base FROM jobs UNION ALL SELECT not_after FROM jobs UNION ALL SELECT planned FROM marks
 UNION ALL SELECT floor FROM meta UNION ALL SELECT kept_utc FROM meta

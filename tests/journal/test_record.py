@@ -33,6 +33,8 @@ from edge_agent.journal.record import (
 )
 from tests.journal.samples import ORIGIN, PLANNED, record_of
 
+SAID = json.loads(body_of(replace(record_of(started=PLANNED), series="lu-lut", version=3), ORIGIN))
+WELL_SAID = sounded_in(canonical(SAID))
 PAYLOAD_BYTES_MAX = 48_000
 # What a station can sign and publish at once: base64 makes 64,000 of it, a packet holds 65,536.
 
@@ -268,3 +270,21 @@ def test_one_rotten_digit_makes_no_instant_that_no_calendar_has(rotten: bytes) -
     at = body.index(b'"started":1') + len(b'"started":1')
     assert sounded_in(body) is not None
     assert sounded_in(body[:at] + rotten + body[at + 1 :]) is None
+
+
+@pytest.mark.parametrize("wrong", [None, True, 7, 10**30, -(10**30), "x", ["x"], {"x": 1}])
+@pytest.mark.parametrize("field", sorted(SAID))
+def test_a_field_of_another_kind_tells_of_no_sound_or_of_one_of_the_right_kinds(field: str, wrong: object) -> None:
+    """Whatever compared it would end each start anew: for a month, the station would warn nobody."""
+    sounded = sounded_in(canonical(SAID | {field: wrong}))
+    for told in () if sounded is None else fields(sounded):
+        assert type(getattr(sounded, told.name)) is type(getattr(WELL_SAID, told.name)), told.name
+    if sounded is not None:
+        assert 0 <= abs(sounded.started) < 10**15 > abs(sounded.ended)
+
+
+def test_a_name_that_is_null_tells_of_no_sound() -> None:
+    """Found by the fuzzer: a second "job_id" behind the first, as one page over another leaves it."""
+    body = canonical(SAID)
+    assert sounded_in(body) == WELL_SAID
+    assert sounded_in(body.replace(b'"rehearsal"', b'"job_id":null,"rehearsal"')) is None

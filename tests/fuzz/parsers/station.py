@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 from typing import cast
@@ -36,7 +36,7 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
+from edge_agent.core.units import NEVER, ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.journal.record import body_of, sounded_in
 from edge_agent.link.messages import (
     PACKET_BYTES_MAX,
@@ -261,9 +261,16 @@ def _status() -> Promise:
 
 
 def _journal_record() -> Promise:
+    well_said = sounded_in(body_of(RECORD, ORIGIN))
+
     def promise(body: bytes) -> None:
         sounded = sounded_in(body)
-        assert sounded is None or sounded.job_id is not None
+        if sounded is None:
+            return
+        for field in fields(sounded):
+            assert type(getattr(sounded, field.name)) is type(getattr(well_said, field.name)), field.name
+        "".join((*sounded.signers, *sounded.zones))
+        assert max(abs(sounded.started), abs(sounded.ended)) < NEVER
 
     return promise
 
