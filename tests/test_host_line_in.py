@@ -57,7 +57,7 @@ def spoken_into(ward: Ward, what: str) -> Iterator[None]:
     assert isinstance(ward, PluggedIn)
     assert ward.pulse is not None
     tone = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", f"sine=frequency={PITCHES[what]}", "-af", "volume=4"]
-    into = ["pacat", "-d", "mic", "--raw", "--format=s16le", "--rate=44100", "--channels=1", "--latency-msec=50"]
+    into = ["pacat", "-d", "mic", "--raw", "--format=s16le", "--rate=44100", "--channels=1", "--latency-msec=500"]
     with contextlib.ExitStack() as stack:
         made = stack.enter_context(subprocess.Popen([*tone, "-f", "s16le", "-"], stdout=subprocess.PIPE))
         stack.callback(made.kill)

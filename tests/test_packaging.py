@@ -88,8 +88,9 @@ KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]")
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Not what Python has compiled: it stands beside its source, where a line break is not one yet."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.suffix != ".pyc")
+    """Not what Python has compiled, or is about to: it stands beside its source, where a line break is not one yet."""
+    every = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    files = (path for path in every if path.is_file() and not path.is_symlink())
     return [str(path.relative_to(folder)) for path in files if KEY.search(path.read_bytes())]
 
 

@@ -84,8 +84,9 @@ def test_two_plays_with_a_stations_own_settings_begin_together(tmp_path: Path, p
     with Recorder(pulse) as recorder:
         rig = PulseRig(tmp_path / "store", recorder, CardConfig("station"))
         one, two = noise(0.3, 1), noise(0.3, 2)
-        at = begin(rig, "one", (stage(rig, "a", one),), feeds(LEFT))
-        begin(rig, "two", (stage(rig, "b", two),), feeds(RIGHT), at=at)
+        parts = stage(rig, "a", one), stage(rig, "b", two)
+        at = begin(rig, "one", parts[:1], feeds(LEFT))
+        begin(rig, "two", parts[1:], feeds(RIGHT), at=at)
         until_ended(rig, "one")
         until_ended(rig, "two")
         heard = rig.heard()

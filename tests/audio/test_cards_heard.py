@@ -116,9 +116,12 @@ def test_an_emergency_at_once_begins_together_on_a_card_that_plays_and_one_that_
     """A USB card takes its time to open; the one that plays does not begin without it."""
 
     def slow(config: CardConfig) -> Card:
-        if config.device == "other":
-            time.sleep(OPENS_S)
-        return AlsaCard(config)
+        if config.device != "other":
+            return AlsaCard(config)
+        opened = time.monotonic() + OPENS_S
+        card = AlsaCard(config)
+        time.sleep(max(0.0, opened - time.monotonic()))
+        return card
 
     rig = open_rig(STATION, slow)
     flood = noise(1.5, 2)

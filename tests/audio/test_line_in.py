@@ -270,7 +270,7 @@ def pulse(tmp_path: Path) -> Iterator[Pulse]:
 
 
 def spoken_into(pulse: Pulse, sink: str, sound: Samples) -> subprocess.Popen[bytes]:
-    form = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=50"]
+    form = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=500"]
     process = subprocess.Popen(["pacat", "-d", sink, *form], env=pulse.child_env(), stdin=subprocess.PIPE)
     assert process.stdin is not None
     pipe = process.stdin

@@ -37,6 +37,7 @@ from tests.audio.walls import script, stand_in_manager
 RATE = 48_000
 KEY = ClipKey("ab" * 32)
 PATIENCE_S = 120
+UNHURRIED = DecodingPatience(flush_s=PATIENCE_S)
 SECONDS = 8
 STREAMS = {
     "low.mp3": ("-c:a", "libmp3lame", "-b:a", "32k", "-ar", "22050"),
@@ -77,7 +78,7 @@ def closed() -> Iterator[int]:
 def decoded(stream: bytes, closed: int, decoder: LiveDecoder | None = None, piece: int = 700) -> tuple[bytes, str]:
     """All the sound of a stream that came in pieces and ended, and why not."""
     kept = Kept()
-    taker = (decoder or LiveDecoder(Sandbox())).begin(kept, closed)
+    taker = (decoder or LiveDecoder(Sandbox(), patience=UNHURRIED)).begin(kept, closed)
     said = fed(taker, stream, piece)
     ended = taker.end()
     return bytes(kept.pcm), said or ended
@@ -153,7 +154,7 @@ def test_sound_comes_while_the_stream_goes_on(name: str, streams: dict[str, byte
     """Two thirds are sent, and nothing is closed: all of it but half a second must be heard."""
     stream = entered(name, streams[name], len(streams[name]) // 10)
     kept = Kept()
-    taker = LiveDecoder(Sandbox()).begin(kept, closed)
+    taker = LiveDecoder(Sandbox(), patience=UNHURRIED).begin(kept, closed)
     sent = stream[: max(len(stream) * 2 // 3, PROBE_BYTES + 2_000)]
     assert fed(taker, sent) == ""
     due = seconds_of(name, sent, streams[name]) - 0.5

@@ -302,8 +302,9 @@ def test_volume_is_a_gain_of_forty_decibels_a_decade(rig: PlayerRig) -> None:
 
 def test_of_two_plays_on_one_zone_the_later_order_is_heard(rig: PlayerRig) -> None:
     one, two = noise(1.5, 12), noise(0.3, 13)
-    at = begin(rig, "one", (stage(rig, "a", one),), feeds(LEFT, RIGHT))
-    begin(rig, "two", (stage(rig, "b", two),), feeds(LEFT), at=at)
+    parts = stage(rig, "a", one), stage(rig, "b", two)
+    at = begin(rig, "one", parts[:1], feeds(LEFT, RIGHT))
+    begin(rig, "two", parts[1:], feeds(LEFT), at=at)
     assert until_ended(rig, "two").zone_ms == {LEFT: 300}
     assert until_ended(rig, "one").zone_ms == {RIGHT: 1_500}
     heard = rig.heard()

@@ -72,7 +72,7 @@ class Icecast:
 def running_icecast(identity: Issued) -> Iterator[Icecast]:
     """Run one, in a folder that nobody may enter, until the block ends."""
     tls = free_port()
-    plain = free_port(tls)
+    plain = free_port()
     with tempfile.TemporaryDirectory(prefix="icecast-") as name:
         folder = Path(name)
         (folder / "server.pem").write_bytes(identity.certificate.read_bytes() + identity.key.read_bytes())

@@ -7,7 +7,6 @@ it is played here: the kernel, which takes away what a process that ended left i
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -24,13 +23,12 @@ import pytest
 from edge_agent import element
 from edge_agent.element import IN_USE
 from tests.host.parts import ABSENT, needs
+from tests.host.ports import free_port
 
 PIN = "6f1d0c7a94be4f20a6c51d38e2b7f9a4"  # as the operations make one
 SO_PIN = "so-pin-of-the-office-0815"
 START_S = 60
 # Only bounds a hanging test.
-PORTS, TRIES = range(20_000, 32_000, 2), 50
-# Below those that the kernel gives to clients, of whom thousands may have left one behind that waits to be free.
 _LIBRARIES = ("lib/*/pkcs11/libtpm2_pkcs11.so.1", "lib/*/libtpm2_pkcs11.so.1")
 _NO_SESSIONS, _HEADER = 0x8001, struct.Struct(">HII")
 _GET_CAPABILITY, _FLUSH_CONTEXT, _HANDLES = 0x17A, 0x165, 1
@@ -61,7 +59,8 @@ class Board:
         self._state = place / "chip"
         self._state.mkdir()
         self._said = place / "swtpm.log"
-        self._chip = self._power_on_somewhere()
+        self._port = free_port(1)
+        self._chip = self._started()
         self.environment = {
             "TPM2_PKCS11_STORE": str(self.store),
             "TPM2_PKCS11_TCTI": self.tcti,
@@ -128,13 +127,6 @@ class Board:
                 for handle in _handles(line, kind):
                     _ask(line, _FLUSH_CONTEXT, struct.pack(">I", handle))
 
-    def _power_on_somewhere(self) -> subprocess.Popen[bytes]:
-        for _ in range(TRIES):
-            self._port = random.SystemRandom().choice(PORTS)
-            if _free(self._port) and _free(self._port + 1):
-                return self._started()
-        raise AssertionError("no two ports are free")
-
     def _started(self) -> subprocess.Popen[bytes]:
         """The chip, switched on and ready; the library wants its control line on the next port."""
         lines = [f"type=tcp,port={self._port + more},bindaddr=127.0.0.1" for more in (0, 1)]
@@ -174,15 +166,6 @@ def see_again(made: Board) -> None:
     loaded.finalize()
     made.forget_the_dead()
     loaded.initialize()
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _program(name: str) -> str:

@@ -11,6 +11,7 @@ import ctypes
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,9 @@ def places() -> dict[str, bytes]:
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 every[f"{name} of {process.name}"] = (process / name).read_bytes()
     for folder in (STATE, RUN):
-        every |= {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):  # a folder, or it has been put in place of another meanwhile
+                every[str(path)] = path.read_bytes()
     return every
 
 
@@ -112,7 +115,11 @@ def secrets() -> dict[str, Any]:
     clean = found(keys, searched)
     line = KEYS[0].read_text().splitlines()[1]
     run("systemd-run", "--unit=leak", f"--setenv=KEY={line}", "sh", "-c", 'echo "$1"; sleep 600; true', "leak", line)
+    late_s = time.monotonic() + PATIENCE_S
     (STATE / "leak.log").write_text(f"key={number(KEYS[0]).hex()}")
+    while line not in run("journalctl", "--output=cat", "_SYSTEMD_UNIT=leak.service"):
+        assert late_s > time.monotonic(), "what was left has said nothing"
+        time.sleep(0.1)
     planted = found(keys, places())
     run("systemctl", "stop", "leak")
     return {
