@@ -2,7 +2,7 @@
 
 The calendar of recurring rules (weekdays, first and last day) is APScheduler's ``CronTrigger``, whose
 ``get_next_fire_time`` is a pure function; broadcasts never run off its scheduler, which drops late jobs. It is asked
-for wall times only, as if there were no daylight saving: in the rule's own zone it fires twice in an hour that comes
+for days only, as if there were no daylight saving: in the rule's own zone it fires twice in an hour that comes
 twice, and leaves out a day whose midnight does not exist. Here the wall time of every day is one instant: the first of
 two, and in a gap as much later as the clocks were put forward.
 """
@@ -10,7 +10,7 @@ two, and in a gap as much later as the clocks were put forward.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
 from itertools import takewhile
@@ -21,8 +21,10 @@ from apscheduler.triggers.cron import CronTrigger
 from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
 from edge_agent.core.units import UtcMs
 
-_TRIGGERS_KEPT = 1_000
-# 200 jobs (station.JOBS_MAX) of a few times a day; a trigger takes 3 ms to build on the bench and 2 kB to keep.
+_TRIGGERS_KEPT = 200
+# Of as many jobs (station.JOBS_MAX), one each; a trigger takes 3 ms to build on the bench and 2 kB to keep.
+_DAYS_KEPT = 1_000
+# Of the same jobs those of a few days.
 _INSTANTS_KEPT = 1_000
 # Of the same 200 jobs those of a few days: each step asks again what the step before has asked, and a plan of the day
 # ahead what the plan before has. An answer takes some hundred times as long to find as to look up, and 0.3 kB to keep.
@@ -97,27 +99,31 @@ def _of_rule(rule: Rule, after: UtcMs) -> Iterator[UtcMs]:
 
 def _of_wall_time(rule: Rule, wall: time, after: UtcMs) -> Iterator[UtcMs]:
     zone = ZoneInfo(rule.timezone)
-    trigger = _trigger(rule.first_day.isoformat(), rule.last_day.isoformat(), rule.weekdays, wall)
-    moment = datetime.fromtimestamp(after / 1000, zone).replace(tzinfo=UTC) - GAP_MAX
-    fire: datetime | None
-    while (fire := trigger.get_next_fire_time(None, moment)) is not None:
-        instant = UtcMs(round(fire.replace(tzinfo=zone).timestamp() * 1000))
-        if instant > after and fire.date() not in rule.excluded:
+    # As long before as clocks were ever put forward; and the calendar has a first day.
+    day: date | None = datetime.fromtimestamp(after / 1000, zone).date() - GAP_MAX
+    while (day := _day_from(rule.first_day, rule.last_day, rule.weekdays, day)) is not None:
+        instant = UtcMs(round(datetime.combine(day, wall, zone).timestamp() * 1000))
+        if instant > after and day not in rule.excluded:
             yield instant
-        if fire.date() >= rule.last_day:
-            return  # one a day; and after the calendar's very last day there is nothing to ask for
-        moment = fire + timedelta(seconds=1)
+        if day >= rule.last_day:
+            return  # after the calendar's very last day there is nothing to ask for
+        day += timedelta(days=1)
+
+
+@lru_cache(maxsize=_DAYS_KEPT)
+def _day_from(first_day: date, last_day: date, weekdays: frozenset[int], day: date) -> date | None:
+    """The first day of a rule, ``day`` included; all its wall times ask for it."""
+    fire = _trigger(first_day, last_day, weekdays).get_next_fire_time(None, datetime.combine(day, time(), UTC))
+    return None if fire is None else fire.date()
 
 
 @lru_cache(maxsize=_TRIGGERS_KEPT)
-def _trigger(first_day: str, last_day: str, weekdays: frozenset[int], wall: time) -> CronTrigger:
-    """Fires at the wall time of every day of the rule; wall times are written as if they were UTC."""
+def _trigger(first_day: date, last_day: date, weekdays: frozenset[int]) -> CronTrigger:
+    """Fires at the midnight of every day of the rule; the days are written as if they were of UTC."""
     return CronTrigger(
         day_of_week=",".join(str(day - 1) for day in sorted(weekdays)),  # APScheduler counts from Monday = 0
-        hour=wall.hour,
-        minute=wall.minute,
-        second=wall.second,
-        start_date=datetime.fromisoformat(first_day).replace(tzinfo=UTC),
-        end_date=datetime.fromisoformat(last_day).replace(tzinfo=UTC) + timedelta(days=1, seconds=-1),
+        hour=0,
+        start_date=datetime.combine(first_day, time(), UTC),
+        end_date=datetime.combine(last_day, time(), UTC),
         timezone=UTC,
     )

@@ -177,6 +177,24 @@ def test_to_walk_through_what_sounds_every_hour_costs_no_more_for_an_instant_tha
     assert min(hourly) < 6 * min(daily), "24 times as much, were each of them asked"
 
 
+def test_to_ask_when_it_sounds_next_costs_hardly_more_for_every_hour_than_for_once_a_day() -> None:
+    """Each wall time had a calendar of its own: 200 such jobs cost whoever asked for all of them half a second."""
+    hours = tuple(time(hour) for hour in range(24))
+    hourly = [seconds_to_ask(hours, year) for year in (2031, 2032, 2033)]
+    daily = [seconds_to_ask(hours[:1], year) for year in (2041, 2042, 2043)]
+    assert min(hourly) < 9 * min(daily), "more than 20 times as much, had each its calendar"
+
+
+def seconds_to_ask(times: tuple[time, ...], year: int) -> float:
+    """What it costs to ask a hundred rules thrice each, with a clock that moves; nobody has asked for one yet."""
+    days = [date(year, 1, 1) + timedelta(days=number) for number in range(100)]
+    made = [rule(times=times, first_day=day, last_day=date(year, 12, 31)) for day in days]
+    june = utc(f"{year}-06-01T00:00:00")
+    began = process_time()
+    assert all(next_of_rule(one, UtcMs(june + moved)) for one in made for moved in range(3))
+    return process_time() - began
+
+
 ZONES = ("Asia/Ho_Chi_Minh", "Asia/Bangkok", "Asia/Jakarta")
 
 
