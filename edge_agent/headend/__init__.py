@@ -6,7 +6,7 @@ Its commands lie in ``cli``, the kit that holds any station to the protocol in `
     a new network                  new_network, trust_making
     trust documents, ceremonies    trust_drafts, trust_file, trust_words, ceremonies, ceremony_clock, apart
     certificates                   pki, server_certificates
-    one-time codes, new stations   code_book, enrolment, registrar, enrolment_server
+    stations that come and go      code_book, enrolment, registrar, enrolment_server, station_certificates, leaving
     from a draft to an order       drafts, drafting, draft_times, draft_words, job_drafts, rule_drafts, command_drafts,
                                    timetable_drafts, audio_facts, composing, given
     shown before it is signed      summary, rule_summary, never_due, foresight

@@ -29,7 +29,8 @@ BEFORE_MAX = 128
 class Enrolled:
     """A station the headend knows: ``area`` like vn/ha-noi/dong-thanh, ``key`` the public half of its signing key.
 
-    ``before``: those of the boxes that stood in its place before, the last one first.
+    ``before``: those of the boxes that stood in its place before, the last one first. ``gone``: it was taken off, and
+    what it says now counts no more than a stranger's.
     """
 
     station: StationId
@@ -37,6 +38,7 @@ class Enrolled:
     name: str
     key: PublicKey
     before: tuple[PublicKey, ...] = ()
+    gone: bool = False
 
     @property
     def every_key(self) -> tuple[PublicKey, ...]:
@@ -50,7 +52,7 @@ class Enrolled:
 
 
 def read_stations(path: Path, realm: str) -> dict[StationId, Enrolled]:
-    """Every enrolled station; none when there is no file yet. ``WireError`` names what is wrong in the file."""
+    """Every station, also one that is gone; none when there is no file yet. ``WireError`` names what is wrong in it."""
     if not path.exists():
         return {}
     fields = Fields(parse(path.read_bytes()))
@@ -77,13 +79,14 @@ def _read_one(station: str, listed: Fields) -> Enrolled:
     if NAME.pattern.fullmatch(station) is None:
         raise listed.wrong(station, f"a station id has {NAME.rule}")
     fields = listed.record(station)
-    fields.only("area", "name", "scheme", "public", "before")
+    fields.only("area", "name", "scheme", "public", "before", "gone")
     listed_before = fields.records("before", 1, BEFORE_MAX) if "before" in fields else ()
     try:
         key, before = _key(fields), tuple(_key(one) for one in listed_before)
     except UnusableKey as error:
         raise WireError(f"stations.{station}.public", str(error)) from error
-    return Enrolled(StationId(station), fields.text("area", AREA), fields.text("name", STATION_NAME), key, before)
+    area, name = fields.text("area", AREA), fields.text("name", STATION_NAME)
+    return Enrolled(StationId(station), area, name, key, before, fields.boolean("gone", default=False))
 
 
 def _key(fields: Fields) -> PublicKey:
@@ -91,5 +94,7 @@ def _key(fields: Fields) -> PublicKey:
 
 
 def _entry(enrolled: Enrolled) -> dict[str, Any]:
-    entry = {"area": enrolled.area, "name": enrolled.name, **enrolled.key.to_trust()}
-    return {**entry, "before": [key.to_trust() for key in enrolled.before]} if enrolled.before else entry
+    entry: dict[str, Any] = {"area": enrolled.area, "name": enrolled.name, **enrolled.key.to_trust()}
+    if enrolled.before:
+        entry["before"] = [key.to_trust() for key in enrolled.before]
+    return {**entry, "gone": True} if enrolled.gone else entry

@@ -10,7 +10,7 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
     codes.json            one-time codes that bring stations in (``code_book``)
-    issued/ID.pem         the newest certificate of each station that made its own keys
+    issued/ID.pem         the certificates of a station that made its own keys (``station_certificates``)
     orders/ID.json        what was published and may still be obeyed (``outbox``)
     manifests.json        what was told to be in force (``manifest_shelf``)
 """
@@ -18,8 +18,8 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.core.events import Rejected
@@ -83,7 +83,11 @@ class Keyring:
         self.serials = Serials(directory)
         self._seen, self._trouble = self._stamps(), ""  # before: what is written meanwhile is read once more
         self.documents, self.chain = read_trust(directory / "trust.json")
-        self.stations: Mapping[StationId, Enrolled] = self._read_stations()
+        self.ever: Mapping[StationId, Enrolled]
+        """Every station that there was: what one that is gone signed in its time stands."""
+        self.stations: Mapping[StationId, Enrolled]
+        """Those that are enrolled."""
+        self._take_in(self._read_stations())
 
     @property
     def trust(self) -> Trust:
@@ -225,7 +229,7 @@ class Keyring:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
         named = self.place_for(station, area, name)
         folder = self.folder(station)
-        if station in self.stations or not _made(folder.directory):
+        if station in self.ever or not _made(folder.directory):
             raise KeyringError(
                 f"id: {station} đã đăng ký; dùng mã khác, hoặc xóa thư mục và mục ghi của trạm / {station} is enrolled "
                 "already; take another id, or remove its folder and entry"
@@ -247,15 +251,16 @@ class Keyring:
 
     def admit(self, enrolled: Enrolled) -> None:
         """Note by which key a station signs from now on. What comes by another key is not believed any more."""
-        with alone(self.directory / "stations.lock"):
-            known = self._read_stations()
-            self.stations = {**known, enrolled.station: enrolled.in_place_of(known.get(enrolled.station))}
-            write_stations(self.directory / "stations.json", self.realm, self.stations)
+        self._note(lambda known: enrolled.in_place_of(known.get(enrolled.station)))
+
+    def take_off(self, station: StationId) -> None:
+        """Note that a station is gone: what it says from now on is not believed."""
+        self._note(lambda known: replace(known[station], gone=True))
 
     def refresh(self) -> None:
         """Take in stations that somebody else has enrolled since, and trust documents that were signed."""
         self.documents, self.chain = read_trust(self.directory / "trust.json")
-        self.stations = self._read_stations()
+        self._take_in(self._read_stations())
 
     def see(self) -> None:
         """The same, for whoever answers anybody who asks: costs a look at two files where nobody has written one.
@@ -275,7 +280,7 @@ class Keyring:
     def see_stations(self) -> None:
         """Take in who was enrolled since, or took whose place. Costs a look at the file where nobody did."""
         if self._stations_stamp != stamp(self.directory / "stations.json"):
-            self.stations = self._read_stations()
+            self._take_in(self._read_stations())
 
     def folder(self, station: str) -> StationFolder:
         """Where a station's things lie."""
@@ -297,6 +302,17 @@ class Keyring:
         granted = [role.grant for held in self._around(area) for role in held.document.roles if role.grant is not None]
         serials = self.serials.last()
         return {issuer: serials[issuer] for issuer in sorted({grant.issuer for grant in granted} & serials.keys())}
+
+    def _note(self, entry: Callable[[Mapping[StationId, Enrolled]], Enrolled]) -> None:
+        """Write one station's entry anew, by what is known of all."""
+        with alone(self.directory / "stations.lock"):
+            known = self._read_stations()
+            one = entry(known)
+            self._take_in({**known, one.station: one})
+            write_stations(self.directory / "stations.json", self.realm, self.ever)
+
+    def _take_in(self, ever: Mapping[StationId, Enrolled]) -> None:
+        self.ever, self.stations = ever, {station: one for station, one in ever.items() if not one.gone}
 
     def _around(self, area: str) -> list[Held]:
         """The standing documents whose roles order there, the root's first."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -19,13 +18,12 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, SECOND_MS, MonoMs, StationId, UtcMs
-from edge_agent.durable import EVERYBODY_READS, write_durably
 from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.files import alone, make_private_directory
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import EARLY_DAYS, PkiError, certificates_in, certify_client, load_authority, revoke
+from edge_agent.headend.pki import EARLY_DAYS, PkiError, certify_client, load_authority
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.headend.station_certificates import KEPT_MAX, alone_with_them, issued, keep, known, take_back
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import due, read_certificate
 from edge_agent.identity.codes import request_proof, same
@@ -33,11 +31,6 @@ from edge_agent.identity.messages import EnrolRequest, Given, Refusal, Renewed
 from edge_agent.trust.envelope import signers_of
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.strict_json import WireError
-
-KEPT_MAX = 16
-# Certificates of one station, the newest first: at two years each the older ones have ended long ago. Where they have
-# not, somebody who has its signing key asked for many, and the oldest is taken back.
-
 
 GIVEN_AT_ONCE_MS = DAY_MS
 # A station has one TLS key for years. Who shows more than KEPT_MAX in a day makes revoked ones, which stay for ever.
@@ -81,17 +74,15 @@ class Registrar:
         self._keyring = keyring
         self._book = CodeBook(keyring.directory)
         self._broker = broker
-        self._lock = keyring.directory / "registrar.lock"
 
     def enrol(self, body: bytes, now: UtcMs) -> Answer:
         """Answer a box that was given a code. Raises Refused."""
-        # Nothing in here takes long, and lists of certificates are read, changed, written; by a second registrar too.
-        with alone(self._lock):
+        with alone_with_them(self._keyring):  # nothing in here takes long
             return self._enrol(body, now)
 
     def renew(self, body: bytes, now: UtcMs) -> Answer:
         """Answer a station that proves its signing key. Raises Refused."""
-        with alone(self._lock):
+        with alone_with_them(self._keyring):
             return self._renew(body, now)
 
     def _enrol(self, body: bytes, now: UtcMs) -> Answer:
@@ -120,37 +111,31 @@ class Registrar:
         self._keyring.see()  # anybody may ask, so it costs nothing where nobody has written a file
         station = StationId(request.station)
         enrolled = self._keyring.stations.get(station)
-        known = enrolled is not None and request.realm == self._keyring.realm
-        if enrolled is None or not known or not signers_of(request.envelope, [enrolled.key]):
+        of_this = request.realm == self._keyring.realm
+        if enrolled is None or not of_this or not signers_of(request.envelope, [enrolled.key]):
             raise Refused(Refusal.UNKNOWN_STATION, station)
         asked = _asked(request.csr, station)
         if asked.names != (station,):
             raise Refused(Refusal.IDENTITY_CHANGED, station)
         certificate = self._standing(station, asked, now) or self._another(station, asked, now)
-        self._keep(station, certificate, *self._known(station))
+        keep(self._keyring, station, [certificate, *known(self._keyring, station)])
         renewed = Renewed(certificate, self._authority())
         return Answer(messages.renew_answer(request.envelope.digest, renewed), station, "renewed")
 
     def _replace(self, enrolled: Enrolled, certificate: bytes) -> None:
         """Another box takes the station's place, or the first one does: what was given to another key ends now."""
         self._keyring.refresh()
-        before, known = self._keyring.stations.get(enrolled.station), self._known(enrolled.station)
+        before, shown = self._keyring.ever.get(enrolled.station), known(self._keyring, enrolled.station)
         if before is not None and before.key != enrolled.key:
-            ended = [der for der in known if der != certificate]
+            ended = [der for der in shown if der != certificate]
         else:
             # A code that is asked with again ends nothing that was renewed since, or whoever repeats a request would.
-            older = known[known.index(certificate) :] if certificate in known else known
+            older = shown[shown.index(certificate) :] if certificate in shown else shown
             ended = [der for der in older if _key_of(der) != _key_of(certificate)]
-        revoke(self._keyring.directory / "pki", [x509.load_der_x509_certificate(der) for der in ended])
-        given = known if certificate in known else [certificate, *known]
-        self._keep(enrolled.station, *(der for der in given if der not in ended))
+        take_back(self._keyring, ended)
+        given = shown if certificate in shown else [certificate, *shown]
+        keep(self._keyring, enrolled.station, [der for der in given if der not in ended])
         self._keyring.admit(enrolled)
-
-    def _known(self, station: StationId) -> list[bytes]:
-        """Every certificate of a station that may still be shown, the newest first; also one that was carried to it."""
-        carried = self._keyring.folder(station).tls.certificate
-        there = [path for path in (self._issued(station), carried) if path.exists()]
-        return [one.public_bytes(Encoding.DER) for path in there for one in certificates_in(path)]
 
     def _proven(self, request: EnrolRequest) -> Entry:
         """The entry whose code was typed. A slot that is not there, or is burnt, looks like a wrong code."""
@@ -170,14 +155,14 @@ class Registrar:
         Also none that another station had before: of whom its card was copied by then, nobody knows.
         """
         self._keyring.refresh()
-        for one in self._keyring.stations.values():
+        for one in self._keyring.ever.values():
             if one.station != station and (signing in one.every_key or asked.der in self._tls_keys(one.station)):
                 raise Refused(Refusal.KEYS_SHARED, station)
 
     def _tls_keys(self, station: StationId) -> set[bytes]:
         """Of every certificate that is known of a station, in DER. A spoiled file of one keeps no other one out."""
         try:
-            return {_key_of(der) for der in self._known(station)}
+            return {_key_of(der) for der in known(self._keyring, station)}
         except (OSError, ValueError, PkiError):
             return set()
 
@@ -197,7 +182,7 @@ class Registrar:
             return entry.taken.certificate
 
     def _another(self, station: StationId, asked: Asked, now: UtcMs) -> bytes:
-        kept = [x509.load_der_x509_certificate(der) for der in self._known(station)[:KEPT_MAX]]
+        kept = [x509.load_der_x509_certificate(der) for der in known(self._keyring, station)[:KEPT_MAX]]
         since = datetime.fromtimestamp((now - GIVEN_AT_ONCE_MS) / SECOND_MS, UTC) - timedelta(days=EARLY_DAYS)
         if len([one for one in kept if one.not_valid_before_utc > since]) >= KEPT_MAX:
             raise Refused(Refusal.TOO_OFTEN, station)
@@ -211,7 +196,7 @@ class Registrar:
     def _standing(self, station: StationId, asked: Asked, now: UtcMs) -> bytes | None:
         """The certificate that was given last, if it is for this key and young: asking often makes no more of them."""
         try:
-            pem = self._issued(station).read_bytes()
+            pem = issued(self._keyring, station).read_bytes()
             last = read_certificate(pem)
         except (OSError, ValueError):
             return None
@@ -219,19 +204,6 @@ class Registrar:
         if last.public != asked.der or last.begins > now or due(Now(MonoMs(0), now, ClockSource.NTP, 0), last):
             return None
         return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-
-    def _keep(self, station: StationId, *certificates: bytes) -> None:
-        path = self._issued(station)
-        make_private_directory(path.parent)
-        each = [x509.load_der_x509_certificate(der) for der in dict.fromkeys(certificates)]
-        # Before it is written without them: what is written nowhere could not be taken back from a thief later.
-        revoke(self._keyring.directory / "pki", each[KEPT_MAX:])
-        kept = b"".join(one.public_bytes(Encoding.PEM) for one in each[:KEPT_MAX])
-        if not path.exists() or path.read_bytes() != kept:  # a station may ask as often as it likes
-            write_durably(path, kept, EVERYBODY_READS)
-
-    def _issued(self, station: StationId) -> Path:
-        return self._keyring.directory / "issued" / f"{station}.pem"
 
     def _authority(self) -> bytes:
         return load_authority(self._keyring.directory / "pki").certificate.public_bytes(Encoding.DER)

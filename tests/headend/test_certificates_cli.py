@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +21,7 @@ from edge_agent.headend.server_certificates import AUTHORITY, BROKER, CONTENT, r
 from tests.headend.fake_station import AREA, NOW
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
-from tests.headend.shown_certificate import names_shown
+from tests.headend.shown_certificate import is_taken_back, names_shown
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 RENEWED = [f"đã gia hạn / renewed: {name}" for name in ("broker", "content", "headend", "publisher")]
@@ -217,22 +215,6 @@ def test_a_broker_that_runs_goes_by_an_authority_that_was_renewed_meanwhile(
     assert "mqtt.example.vn" in names_shown(port, ward / "pki" / "ca.pem", Keyring(ward).client(HEADEND_ID))
 
 
-def is_taken_back(ward: Path, identity: Path, port: int) -> bool:
-    """Whether the broker says so to whoever shows this; TLS 1.3 tells a client when it reads."""
-    tls = ssl.create_default_context(cafile=ward / "pki" / "ca.pem")
-    tls.load_cert_chain(identity.with_suffix(".pem"), identity.with_suffix(".key"))
-    with socket.create_connection(("localhost", port), TIMEOUT_S) as plain:
-        line = tls.wrap_socket(plain, server_hostname="localhost")
-        line.settimeout(1)
-        try:
-            line.recv(1)
-        except TimeoutError:
-            return False  # it waits for a greeting
-        except ssl.SSLError as error:
-            return "revoked" in str(error)
-        return False
-
-
 @pytest.mark.host
 def test_a_thief_of_the_operators_tls_key_is_cut_off_when_it_is_replaced_and_stays_out(
     ward: Path, tmp_path: Path, started: list[Running], capsys: pytest.CaptureFixture[str]
@@ -246,7 +228,7 @@ def test_a_thief_of_the_operators_tls_key_is_cut_off_when_it_is_replaced_and_sta
     lines, _ = said(capsys, "replace", "publisher", "--dir", str(ward))
     assert lines[0].startswith("đã thay khóa / replaced: publisher (")
     until = time.monotonic() + TIMEOUT_S
-    while not is_taken_back(ward, stolen, port):
+    while not is_taken_back(port, authority, pki.Issued(stolen.with_suffix(".pem"), stolen.with_suffix(".key"))):
         assert time.monotonic() < until
         time.sleep(0.1)
     assert thief.mqtt.is_connected()

@@ -65,7 +65,8 @@ def _new(args: argparse.Namespace) -> int:
     _check_server(args.server)
     keyring = Keyring(args.dir)
     known = keyring.stations.get(StationId(args.station))
-    name = keyring.place_for(args.station, args.area, args.name or (known.name if known else ""))
+    earlier = keyring.ever.get(StationId(args.station))
+    name = keyring.place_for(args.station, args.area, args.name or (earlier.name if earlier else ""))
     if known is not None and not args.replace:
         raise KeyringError(
             f"{args.station}: đã có trạm này; máy mới thay máy cũ thì thêm --replace / exists; --replace lets another "

@@ -349,8 +349,12 @@ def _list(args: argparse.Namespace) -> int:
     _print_roles(keyring)
     for name in keyring.keys.names():
         print(f"khóa / key {name}: {_about(keyring, name)}")
-    for station in keyring.stations.values():
-        print(f"trạm / station {station.station}: {station.area}, {station.name}, khóa / key {station.key.keyid[:12]}…")
+    for station in keyring.ever.values():
+        gone = "; ĐÃ BỎ / TAKEN OFF" if station.gone else ""
+        print(
+            f"trạm / station {station.station}: {station.area}, {station.name}, khóa / key {station.key.keyid[:12]}…"
+            f"{gone}"
+        )
     return 0
 
 

@@ -111,8 +111,8 @@ def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> tuple[
         raise CannotDo(
             f"{args.dir}: không có trạm nào / there is no station: nothing is proven; is this the right --dir?"
         )
-    known = sorted(names & set(keyring.stations))
-    return [keyring.stations[StationId(name)] for name in known], sorted(names - set(known))
+    known = sorted(names & set(keyring.ever))
+    return [keyring.ever[StationId(name)] for name in known], sorted(names - set(known))
 
 
 def _content(path: Path) -> bytes:

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.pki import PkiError
-from edge_agent.headend.registrar import KEPT_MAX, Registrar
+from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.headend.station_certificates import KEPT_MAX
 from edge_agent.identity import messages
 from edge_agent.identity.messages import Refusal
 from edge_agent.trust.strict_json import WireError, dump

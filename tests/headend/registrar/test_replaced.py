@@ -13,8 +13,9 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend import registrar
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.pki import certify_client
-from edge_agent.headend.registrar import KEPT_MAX, Registrar
+from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.headend.station_certificates import KEPT_MAX
 from edge_agent.identity.messages import Refusal
 from tests.headend.registrar.desks import (
     AREA,

@@ -1,0 +1,51 @@
+"""Take a station off the list: a box that was stolen or scrapped, and that no other one replaces yet.
+
+It is a stranger from then on, and so it stays until another code is used. What it was told before it goes on obeying:
+that ends by itself, or by an order of an officer, while it still hears one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.core.units import StationId
+from edge_agent.headend.code_book import CodeBook
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.station_certificates import alone_with_them, known, take_back
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Which station has gone, and how many certificates and codes of it are good no more."""
+
+    enrolled: Enrolled
+    certificates: int
+    codes: int
+
+
+def find(keyring: Keyring, station: str) -> Enrolled:
+    """The station that is meant, gone or not."""
+    enrolled = keyring.ever.get(StationId(station))
+    if enrolled is None:
+        raise KeyringError(
+            f"{station}: không có trạm này, chưa đổi gì; xem `keys list` / there is no such station, nothing was "
+            "changed; see `keys list`"
+        )
+    return enrolled
+
+
+def take_off(directory: Path, station: str) -> Left:
+    """To be done again where it was cut short: then it is done to its end."""
+    keyring = Keyring(directory)
+    with alone_with_them(keyring):
+        keyring.refresh()
+        enrolled = find(keyring, station)
+        # The codes first: the box that has used one is given its place again by the same.
+        codes = CodeBook(directory).drop(station)
+        keyring.take_off(enrolled.station)
+        shown = known(keyring, enrolled.station)
+        take_back(keyring, shown)
+    return Left(enrolled, len(shown), codes)
