@@ -94,6 +94,7 @@ def record(job_id: str) -> CommitRecord:
 
 def behind_the_gate(desk: Desk) -> None:
     """Let the worker stand in the middle of a commit."""
+    desk.journal.at_the_gate.clear()  # another commit may have come by it
     desk.journal.gate.clear()
     desk.order(SaveFloor(NOON))
     assert desk.journal.at_the_gate.wait(PATIENCE_S)

@@ -22,8 +22,9 @@ def woken() -> threading.Event:
     return threading.Event()
 
 
-def hang(woken: threading.Event) -> str:
+def hang(woken: threading.Event, inside: threading.Event) -> str:
     with IN_USE:
+        inside.set()
         woken.wait(LONG_S)
     return "late"
 
@@ -46,15 +47,17 @@ def test_whoever_asks_one_that_hangs_is_let_go_and_whoever_comes_after_does_not_
     woken: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not element.hangs()
+    inside = threading.Event()
     with pytest.raises(ElementHangs):
-        answered(partial(hang, woken), SHORT_S)
+        answered(partial(hang, woken, inside), SHORT_S)
     assert element.hangs()
+    assert inside.wait(LONG_S)
     monkeypatch.setattr(element, "OPEN_S", SHORT_S)
     with pytest.raises(ElementHangs), IN_USE:
         pass
     woken.set()
     monkeypatch.setattr(element, "OPEN_S", LONG_S)
-    assert answered(partial(hang, woken), LONG_S) == "late"
+    assert answered(partial(hang, woken, inside), LONG_S) == "late"
     until(lambda: not element.hangs())  # or this process would end in haste for a guest who has long left
 
 

@@ -141,7 +141,7 @@ def test_an_upload_behind_owed_records_holds_only_what_is_durable() -> None:
     with at_work(retry_s=NEVER_S) as desk:
         desk.order(record("durable"))
         desk.until_said(RecordSaved(1))
-        desk.disk.refuse_commits = 1
+        desk.disk.refuse_commits = 2  # the one that waits at the gate, and the one with the record
         behind_the_gate(desk)
         desk.order(record("owed"), SendLog(0))
         desk.journal.gate.set()

@@ -178,7 +178,11 @@ class TimedSocket(TlsStream):
 
     def _wait(self, wanted: int, until: float) -> None:
         _left_s(self.deadline)
-        super()._wait(wanted, min(until, self.deadline))
+        try:
+            super()._wait(wanted, min(until, self.deadline))
+        except TimeoutError:
+            _left_s(self.deadline)  # where that is over, it was no mere silence
+            raise
 
     def _arrived(self, count: int) -> None:
         self._unmetered += count

@@ -18,6 +18,7 @@ from edge_agent.console.serial_line import ANSWER_S, WRITE_S, LineLost
 from edge_agent.console.status import Absence
 from tests.console.pictures import NAME
 from tests.console.terminal import PROMPT, Terminal, served
+from tests.sync.test_right_of_way import until
 
 BITS_A_BYTE = 10
 # With its start and stop bits.
@@ -167,9 +168,8 @@ def test_a_port_that_is_plugged_in_later_is_found_and_meanwhile_that_is_said_in_
 ) -> None:
     port = tmp_path / "ttyUSB0"
     with served(port) as console:
-        console.join(0.2)  # it has looked for the port some times by now
+        until(lambda: "tự thử lại: xem đúng tên cổng chưa" in caplog.text)
         assert console.is_alive()
-        assert "tự thử lại: xem đúng tên cổng chưa" in caplog.text
         port.symlink_to(terminal.path)
         terminal.until(PROMPT)
 

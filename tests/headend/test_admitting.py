@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from base64 import b64decode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -177,7 +178,8 @@ def test_no_order_ends_an_issuers_numbers(office: Office, capsys: pytest.Capture
     told = refused(office, capsys, office.signed(office.cancel(serial=INTEGER_MAX - SERIALS_LEFT + 1), office.officer))
     assert "dong-thanh sẽ hết số / would have no numbers left" in told
     silence = {"type": "window", "kind": "silence", "basis": "thi", "areas": [AREA]}
-    silence |= {"begins": "2027-01-01T08:00:00+07:00", "ends": "2027-01-01T10:00:00+07:00"}
+    hours = (datetime.fromtimestamp(office.now // 1_000 + hour * 3_600, UTC).isoformat() for hour in (24, 26))
+    silence |= dict(zip(("begins", "ends"), hours, strict=True))
     compose(office.keyring, silence, ["ward-policy"], None, office.now)
 
 

@@ -75,8 +75,8 @@ def test_a_station_whose_messages_are_full_of_properties_keeps_the_centre_from_n
     try:
         assert isinstance(came.get(timeout=TIMEOUT_S), LinkUp)
         session.deliver(f"loa/1/d/{STATION}/ack", b"", None, TIMEOUT_S)  # behind the subscription
-        plain = work_s(heartbeat(b"", USER_PROPERTIES))
-        assert work_s(heartbeat(USER_PROPERTIES, b"")) < AS_LONG * plain
+        plain = min(work_s(heartbeat(b"", USER_PROPERTIES)) for _ in range(3))
+        assert min(work_s(heartbeat(USER_PROPERTIES, b"")) for _ in range(3)) < AS_LONG * plain
     finally:
         line.close()
         session.stop()

@@ -72,7 +72,7 @@ def nobody_answers(address: str, port: int) -> Iterator[int]:
 def test_a_name_with_hundreds_of_dead_addresses_holds_nobody_longer_than_a_file_may_take(
     content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = Patience(0.2, 0.4, 10**9)
+    patience = Patience(1, 2, 10**9)
     with nobody_answers("127.0.0.1", 0) as port:
         dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
         got = Cache(tmp_path, content).fetch(f"https://localhost:{port}/a", patience=patience)
@@ -84,11 +84,11 @@ def test_a_name_with_hundreds_of_dead_addresses_holds_nobody_longer_than_a_file_
 def test_an_identity_is_asked_for_at_few_addresses_too(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
     with nobody_answers("127.0.0.1", 0) as port:
         dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
-        server = asking.Server(f"https://localhost:{port}", answer_s=0.4)
+        server = asking.Server(f"https://localhost:{port}", answer_s=2)
         with pytest.raises(asking.NoIdentity):
             asking.renew(server, "test", "dt-01", new_signer(), b"csr")
     assert len(dialled.given_s) == 4
-    assert sum(dialled.given_s) <= 0.4
+    assert sum(dialled.given_s) <= 2
 
 
 def test_neither_a_name_nor_an_address_has_longer_than_a_silence_may_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,10 +149,10 @@ def test_a_silence_is_sat_out_no_longer_than_to_the_deadline(content: Content, m
     context = client_context(content.authority.path)
     with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
         monkeypatch.setattr(TlsStream, "_poll", noted)
-        sock.deadline = time.monotonic() + 0.3
+        sock.deadline = time.monotonic() + 2
         with pytest.raises(TimeoutError):
             sock.recv(10)
-    assert 0 < max(sat_s) <= 0.3
+    assert 0 < max(sat_s) <= 2
 
 
 @pytest.mark.parametrize(("address", "heads"), [("127.0.0.1", 40), ("::1", 60)])
