@@ -24,8 +24,9 @@ LÀM LẠI, THEO THỨ TỰ, NHỮNG GÌ CÓ SAU ĐÓ / WHAT CAME AFTER THAT, DO
   1. văn bản ủy quyền: `trust take`, TRƯỚC KHI ký văn bản nào: ký từ bản cũ là trả quyền cho khóa đã thu hồi
      trust documents: `trust take`, BEFORE any is signed: by an old one, a key that was revoked is back
   2. lệnh đã gửi: `publish` lại, trước khi gửi lệnh mới / orders: `publish` them again, before any new one
-  3. trạm đã đăng ký hay thay máy: `codes new` (`--replace`), và đăng ký lại tại trạm
-     stations that were enrolled, or had a new box: `codes new` (`--replace`), and enrol them anew, at the station
+  3. trạm đã bỏ: `remove-station`; trạm đã đăng ký hay thay máy: `codes new` (`--replace`), và đăng ký lại tại trạm
+     stations that were taken off: `remove-station`; that were enrolled, or had a new box: `codes new` (`--replace`),
+     and enrol them anew, at the station
   4. chạy lại `watch`, `enrolment`, `content` và `broker` / start these anew"""
 
 
