@@ -229,7 +229,11 @@ class Keyring:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
         named = self.place_for(station, area, name)
         folder = self.folder(station)
-        if station in self.ever or not _made(folder.directory):
+        if station in self.ever.keys() - self.stations.keys():
+            raise KeyringError(
+                f"id: {station} đã bỏ; dùng lại thì `codes new` / {station} was taken off; `codes new` brings it back"
+            )
+        if station in self.stations or not _made(folder.directory):
             raise KeyringError(
                 f"id: {station} đã đăng ký; dùng mã khác, hoặc xóa thư mục và mục ghi của trạm / {station} is enrolled "
                 "already; take another id, or remove its folder and entry"

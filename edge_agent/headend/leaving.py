@@ -1,7 +1,7 @@
 """Take a station off the list: a box that was stolen or scrapped, and that no other one replaces yet.
 
-It is a stranger from then on, and so it stays until another code is used. What it was told before it goes on obeying:
-that ends by itself, or by an order of an officer, while it still hears one.
+It is a stranger from then on, and so it stays until another code is used. What it was told before it goes on obeying,
+and as long as it runs also what it fetches by itself: the heads and papers of its area are no secret.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from edge_agent.headend.code_book import CodeBook
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.pki import PkiError
 from edge_agent.headend.station_certificates import alone_with_them, known, take_back
 
 
@@ -43,9 +44,17 @@ def take_off(directory: Path, station: str) -> Left:
     with alone_with_them(keyring):
         keyring.refresh()
         enrolled = find(keyring, station)
-        # The codes first: the box that has used one is given its place again by the same.
-        codes = CodeBook(directory).drop(station)
+        # First what no other file that is damaged may hinder: a broker that runs hands it nothing more.
         keyring.take_off(enrolled.station)
-        shown = known(keyring, enrolled.station)
-        take_back(keyring, shown)
+        try:
+            shown = known(keyring, enrolled.station)
+            take_back(keyring, shown)
+        except PkiError as error:
+            raise KeyringError(
+                f"{station}: ĐÃ BỎ trạm, nhưng CHƯA thu hồi được chứng thư; sửa rồi chạy lại lệnh này / is taken off, "
+                f"but its certificates are NOT revoked; mend this, then repeat the command: {error}"
+            ) from error
+        finally:
+            # The box that has used one is given its place again by the same.
+            codes = CodeBook(directory).drop(station)
     return Left(enrolled, len(shown), codes)

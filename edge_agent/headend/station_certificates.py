@@ -36,7 +36,8 @@ def issued(keyring: Keyring, station: StationId) -> Path:
 def known(keyring: Keyring, station: StationId) -> list[bytes]:
     """Every certificate (DER) that may still be shown, the newest first; also one that was carried to the station."""
     there = [path for path in (issued(keyring, station), keyring.folder(station).tls.certificate) if path.exists()]
-    return [one.public_bytes(Encoding.DER) for path in there for one in certificates_in(path)]
+    # The one that was carried is among those that were given once the station has renewed it.
+    return list(dict.fromkeys(one.public_bytes(Encoding.DER) for path in there for one in certificates_in(path)))
 
 
 def keep(keyring: Keyring, station: StationId, certificates: Sequence[bytes]) -> None:

@@ -98,16 +98,16 @@ def sounded_in(body: bytes) -> Sounded | None:
     try:
         told = json.loads(body, parse_float=_no_number, parse_constant=_no_number)
         heard = [
-            _text(zone["zone"]) for zone in told["zones"] if zone["played_ms"] is None or _whole(zone["played_ms"]) > 0
+            _text(zone["zone"]) for zone in told["zones"] if zone["played_ms"] is None or _length(zone["played_ms"])
         ]
         series, corrects = _text(told.get("series", "")), _text(told.get("corrects", ""))
         if not (heard or series or corrects):
             return None
         planned = _whole(told["ended"] if told["planned"] is None else told["planned"])
         started = counted_start(UtcMs(planned), UtcMs(planned if told["started"] is None else _whole(told["started"])))
-        chimes_ms = _whole(told.get("chimes_ms", 0))
-        ordered_ms = _whole(told["planned_ms"]) - chimes_ms  # the day's limits count no chime
-        played_ms = ordered_ms if told["played_ms"] is None else _whole(told["played_ms"])
+        chimes_ms = _length(told.get("chimes_ms", 0))
+        ordered_ms = max(_length(told["planned_ms"]) - chimes_ms, 0)  # the day's limits count no chime
+        played_ms = ordered_ms if told["played_ms"] is None else _length(told["played_ms"])
         # What began anew behind an emergency has sounded for longer than it is.
         lasted_ms = max(min(played_ms, ordered_ms), played_ms - chimes_ms)
         return Sounded(
@@ -139,6 +139,12 @@ def _whole(told: object) -> int:
     if type(told) is not int or abs(told) > TIME_MS_MAX:  # true is an int
         raise TypeError(f"{told!r} is no whole number that a record holds")
     return told
+
+
+def _length(told: object) -> int:
+    if _whole(told) < 0:
+        raise ValueError(f"{told!r}: nothing lasts so long")
+    return _whole(told)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -45,8 +45,13 @@ def test_the_records_of_a_station_that_is_gone_can_still_be_proven(
 ) -> None:
     ward.play(3)
     assert remove(ward.directory, "--yes") == 0
-    assert main(["verify-log", "--dir", str(ward.directory), "--station", "tram-01"]) == 0
-    capsys.readouterr()
+    for words in (["--station", "tram-01"], []):
+        assert main(["verify-log", "--dir", str(ward.directory), *words]) == (0 if words else 3)
+    assert "tram-02" in capsys.readouterr().out, "of which there is nothing"
+    for file in (ward.directory / "records").glob("tram-01.*"):
+        file.unlink()
+    assert main(["verify-log", "--dir", str(ward.directory)]) == 3
+    assert "tram-01" in capsys.readouterr().out, "it was taken off, and its log away"
 
 
 @pytest.mark.host

@@ -11,11 +11,13 @@ from edge_agent.headend.leaving import find, take_off
 
 MORE = """\
 Máy đó không kết nối được nữa, không xin được chứng thư mới, lời nó nói không ai tin; nhật ký đã có vẫn kiểm chứng được.
-Lệnh, lịch nó đã nhận vẫn phát đến khi hết hạn: hủy lệnh, ra lịch khác TRƯỚC khi bỏ trạm, khi nó còn nghe. Sẽ có máy
-khác thay thì `codes new --replace`. Dùng lại: `codes new`, và đăng ký tại trạm.
+Lệnh, lịch nó đã nhận vẫn phát đến khi hết hạn: hủy lệnh, ra lịch khác TRƯỚC khi bỏ trạm, khi nó còn nghe. Máy có
+`[content] home` còn tự lấy lệnh mới của địa bàn đến khi bị tắt. `content --welcome` chạy máy khác: chép lại
+stations.json ngay. Sẽ có máy khác thay thì `codes new --replace`. Dùng lại: `codes new`, và đăng ký tại trạm.
 The box connects no more, gets no certificate, is not believed; the records that are here can still be proven. What it
-was told it goes on playing until that ends: cancel it BEFORE, while it still hears. Where another box takes its place
-soon, `codes new --replace` does all this. To use it again: `codes new`, and enrol at the station."""
+was told it goes on playing until that ends: cancel it BEFORE, while it still hears. One with a `[content] home` also
+fetches its area's new orders, until it is switched off. Copy stations.json to where `content --welcome` runs apart.
+Where another box comes soon: `codes new --replace`. To use it again: `codes new`, and enrol it at its place."""
 
 
 def add(tasks: Tasks) -> None:

@@ -106,7 +106,7 @@ def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> tuple[
     there = {path.stem for suffix in ("jsonl", "proof") for path in records.glob(f"*.{suffix}")}
     if args.station is not None and args.station not in there:
         raise CannotDo(f"{records}: không có nhật ký của {args.station} / no records of {args.station} here")
-    names = {args.station} if args.station is not None else there | set(keyring.stations)
+    names = {args.station} if args.station is not None else there | set(keyring.ever)
     if not names:
         raise CannotDo(
             f"{args.dir}: không có trạm nào / there is no station: nothing is proven; is this the right --dir?"

@@ -270,7 +270,7 @@ def _journal_record() -> Promise:
         for field in fields(sounded):
             assert type(getattr(sounded, field.name)) is type(getattr(well_said, field.name)), field.name
         "".join((*sounded.signers, *sounded.zones))
-        assert max(abs(sounded.started), abs(sounded.ended)) < NEVER
+        assert -NEVER < sounded.started <= sounded.ended < NEVER
 
     return promise
 

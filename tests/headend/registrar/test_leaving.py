@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent.core.units import HOUR_MS, StationId, UtcMs
 from edge_agent.headend import leaving
@@ -11,9 +13,12 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.leaving import Left, take_off
 from edge_agent.headend.listening import Doubt, Heard, Unheard, hear
+from edge_agent.identity.file_keys import FileKey
 from edge_agent.identity.messages import Refusal
+from edge_agent.trust.keys import Ed25519Signer
 from tests.headend.fake_station import FakeStation
 from tests.headend.registrar.desks import (
+    AREA,
     NOW,
     REALM,
     STATION,
@@ -100,6 +105,33 @@ def test_a_removal_that_was_cut_short_is_done_to_its_end_when_it_is_asked_for_ag
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(), NOW))
     assert taken_off(desk).certificates == 1
     assert revoked(desk) == serials(first)
+
+
+def test_a_damaged_list_of_certificates_or_of_codes_keeps_no_stolen_box_on_the_list(desk: Desk, box: Box) -> None:
+    first = enrol(desk, box, desk.code()).certificate
+    listed, codes = desk.keyring.directory / "issued" / f"{STATION}.pem", desk.keyring.directory / "codes.json"
+    whole = listed.read_bytes()
+    listed.write_bytes(b"")
+    with pytest.raises(KeyringError, match="ĐÃ BỎ trạm, nhưng CHƯA thu hồi được chứng thư"):
+        taken_off(desk)
+    assert desk.keyids == {}
+    listed.write_bytes(whole)
+    codes.write_bytes(b"{")
+    with pytest.raises(KeyringError, match=r"codes\.json"):
+        taken_off(desk)
+    assert revoked(desk) == serials(first)
+
+
+def test_a_certificate_that_was_carried_and_renewed_is_counted_once(desk: Desk) -> None:
+    folder = desk.keyring.enrol(STATION, AREA)
+    tls = load_pem_private_key(folder.tls.key.read_bytes(), None)
+    assert isinstance(tls, ec.EllipticCurvePrivateKey)
+    signer = FileKey(folder.sign).open()
+    assert isinstance(signer, Ed25519Signer)
+    renewed(desk, Box(signer, tls).renews(), NOW)
+    assert taken_off(desk).certificates == len(revoked(desk))
+    with pytest.raises(KeyringError, match="dt-01 đã bỏ; dùng lại thì `codes new`"):
+        Keyring(desk.keyring.directory).enrol(STATION, AREA)
 
 
 def test_a_station_that_there_never_was_is_named(desk: Desk) -> None:
