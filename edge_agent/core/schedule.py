@@ -99,7 +99,7 @@ def _of_rule(rule: Rule, after: UtcMs) -> Iterator[UtcMs]:
 
 def _of_wall_time(rule: Rule, wall: time, after: UtcMs) -> Iterator[UtcMs]:
     zone = ZoneInfo(rule.timezone)
-    # As long before as clocks were ever put forward; and the calendar has a first day.
+    # As long before as clocks were ever put forward: what was meant for that day may come only now.
     day: date | None = datetime.fromtimestamp(after / 1000, zone).date() - GAP_MAX
     while (day := _day_from(rule.first_day, rule.last_day, rule.weekdays, day)) is not None:
         instant = UtcMs(round(datetime.combine(day, wall, zone).timestamp() * 1000))

@@ -20,9 +20,8 @@ from edge_agent.headend.station_certificates import alone_with_them, known, take
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Which station has gone, and how many certificates and codes of it are good no more."""
+    """How many certificates and codes of the station that has gone are good no more."""
 
-    enrolled: Enrolled
     certificates: int
     codes: int
 
@@ -57,4 +56,4 @@ def take_off(directory: Path, station: str) -> Left:
         finally:
             # The box that has used one is given its place again by the same.
             codes = CodeBook(directory).drop(station)
-    return Left(enrolled, len(shown), codes)
+    return Left(len(shown), codes)

@@ -142,9 +142,10 @@ def _whole(told: object) -> int:
 
 
 def _length(told: object) -> int:
-    if _whole(told) < 0:
-        raise ValueError(f"{told!r}: nothing lasts so long")
-    return _whole(told)
+    length = _whole(told)
+    if length < 0:
+        raise ValueError(f"{length}: nothing lasts so long")
+    return length
 
 
 def _no_number(text: str) -> NoReturn:

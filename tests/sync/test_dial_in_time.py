@@ -155,6 +155,21 @@ def test_a_silence_is_sat_out_no_longer_than_to_the_deadline(content: Content, m
     assert 0 < max(sat_s) <= 2
 
 
+def test_a_deadline_that_is_met_within_a_silence_is_told_as_the_deadline(
+    content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = client_context(content.authority.path)
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+
+        def silent(*_: object) -> None:
+            sock.deadline = time.monotonic()
+            raise TimeoutError("nothing of use")
+
+        monkeypatch.setattr(TlsStream, "_wait", silent)
+        with pytest.raises(TimeoutError, match="too slow"):
+            sock.recv(10)
+
+
 @pytest.mark.parametrize(("address", "heads"), [("127.0.0.1", 40), ("::1", 60)])
 def test_no_packet_either_way_is_larger_than_every_way_carries(address: str, heads: int) -> None:
     """A larger one is lost in a SIM's tunnel without a word: names and connections, and never a handshake."""

@@ -102,6 +102,12 @@ def test_a_name_that_nobody_knows_is_told_with_the_resolvers_words(name: str) ->
 
 
 def test_the_resolvers_number_and_words_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", unknown)
+        assert ask_name.asked(NAME) == (1, [str(int(socket.EAI_NONAME)), "Name or service not known"])
     asking(monkeypatch, "print(-2); print('Name or service not known'); raise SystemExit(1)")
     with pytest.raises(socket.gaierror, match=f"no address of {NAME}: Name or service not known; check") as caught:
         addresses(NAME, PATIENCE_S)
