@@ -36,7 +36,8 @@ class Believing:
         kept = [envelope for _, envelope in world.disk.committed.trust.values()]
         creed = Creed.begun(STATIONS[self._station].area, world.trust_file, kept)
         card, before = len(memory.lives), self.creed
-        if before is not None and card == self._card and world.mono - self._since > KEPT_MS:
+        lasted_ms = memory.ended(self._since, world.mono) - self._since
+        if before is not None and card == self._card and lasted_ms > KEPT_MS:
             back = [area for area in before.newest if creed.place(area) < before.place(area)]
             self._promise("a_document_that_counts_is_kept", not back, f"{back} went back in a restart")
         self._card = card

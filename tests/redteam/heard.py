@@ -72,6 +72,12 @@ class Heard:
         """Whether the station had obeyed it, for so long, when this sound began."""
         return self._obeyed(order, self.run.begins - obeyed_ms)
 
+    def was_let(self, order: Given) -> bool:
+        """Whether the station had obeyed it when this sound began, and until it could end it."""
+        since = self.memory.since(order.order_id, self.run.begins)
+        revoked = None if since is None else self.revoked(order, since)
+        return since is not None and (revoked is None or self.run.ends <= revoked + OBEYED_MS)
+
     def was_there(self, order: Given) -> bool:
         """Whether it was on the card, and in force, when the machine was switched on."""
         taken = self.memory.since(order.order_id, self.run.begins)
@@ -100,12 +106,14 @@ class Heard:
     def revoked(self, order: Given, since: int) -> int | None:
         """From when on the documents do not let those order it who have signed it, of all from ``since`` to the end.
 
-        What is over in this way stays so, whatever comes later (6.13).
+        What is over in this way stays so, whatever comes later (6.13), and on a copy of the card too.
         """
         keyids = {key(name).keyid for name in order.keys}
-        for begins, ends, creed in self.memory.creeds():
-            if begins < self.run.ends and since < ends and not creed.lets(order.payload, keyids):
-                return max(begins, since)
+        for first, last in (*self.memory.before(order.order_id, since), (since, self.run.ends)):
+            for begins, ends, creed in self.memory.creeds():
+                # Two documents may come in the ms in which the station begins to obey.
+                if begins < last and first <= ends and not creed.lets(order.payload, keyids):
+                    return max(begins, since)
         return None
 
     def _obeyed(self, order: Given, at: int) -> bool:

@@ -375,6 +375,8 @@ class _Watch:
     def _ordered(self, agent: Agent, effect: Effect, nonce: str) -> None:
         """A sound, or the time that a welcome for ``nonce`` tells."""
         world = self._life.worlds[self._station]
+        if isinstance(effect, AdoptTime):
+            self._memory.told.append(world.mono)
         if isinstance(effect, AdoptTime) and nonce in self._life.desks[self._station].shows_old:
             self._memory.shown_old.append(world.mono)
         if isinstance(effect, StartPlay):

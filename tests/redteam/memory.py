@@ -72,6 +72,8 @@ class Memory:
         """When the machine was switched on: from then until a welcome nobody has told it the time."""
         self.boots: list[int] = []
         self.lives: list[Card] = [Card(0, -1)]
+        self.told: list[int] = []
+        """When it took a time that was signed."""
         self.shown_old: list[int] = []
         """When it took a welcome that shows the card to have forgotten something."""
         self.shelves: list[Shelf] = []
@@ -123,6 +125,10 @@ class Memory:
         """Processes ended: what sounded may be begun again as often as the protocol says."""
         self.deaths.append(at)
 
+    def ended(self, since: int, at: int) -> int:
+        """When the process of ``since`` ended, of those that had ended by ``at``."""
+        return min((died for died in self.deaths if since <= died), default=at)
+
     def copied(self, at: int) -> tuple[int, Mapping[str, int]]:
         """What a copy made now will know."""
         return at, dict(self._open)
@@ -142,6 +148,14 @@ class Memory:
     def since(self, name: str, at: int) -> int | None:
         """From when on it was known without a break, of what is known at ``at``."""
         return next((since for since, until in self.known(name) if since <= at < until), None)
+
+    def before(self, name: str, since: int) -> Iterator[tuple[int, int]]:
+        """Each [from, to] in which a card that was put back at ``since`` had known of it before it was copied."""
+        for card in self.lives:
+            first = self.since(name, card.as_of) if card.since == since else None
+            if first is not None:
+                yield first, card.as_of
+                yield from self.before(name, first)
 
     def known(self, name: str) -> Iterator[tuple[int, float]]:
         """Each [from, until) in which the card knew of it; without an end where it still does."""

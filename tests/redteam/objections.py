@@ -29,6 +29,8 @@ OPENING_MS = 40 * SECOND_MS
 # What a station says of a warning that nobody can date: some 80 letters before each loop of it.
 APART_MS = 120 * SECOND_MS
 # A clock that nobody has signed is wrong when it is so far before a signature (7.11).
+ARMED_MS = 4 * SECOND_MS
+# From when a relay is told to close until the first sample: it confirms within 3 s, and an amplifier is warm after one.
 WAITED_MS = 120 * SECOND_MS
 # How long a warning may have waited for a zone before that.
 
@@ -276,10 +278,14 @@ def _sounds(parts: tuple[Part, ...]) -> Iterator[ClipKey]:
 
 
 def _says_its_date(heard: Heard, programme: Programme) -> bool:
-    """Whether it begins with words of the station's own, which only a warning may that nobody can date (7.11)."""
+    """Whether it begins with words of the station's own, which only a warning may that nobody can date (7.11).
+
+    Or could when its zones were switched on for it.
+    """
     names = heard.life.worlds[heard.station].headend.names
     own = {part.key for part in heard.run.play.parts if isinstance(part, Sound)} - programme.keys()
-    return programme.urgent and not heard.belief.dates and len(own) == 1 and names.get(own.pop()) == "speech"
+    undated = not heard.belief.dates or any(0 <= heard.run.begins - at <= ARMED_MS for at in heard.memory.told)
+    return programme.urgent and undated and len(own) == 1 and names.get(own.pop()) == "speech"
 
 
 def _is_contradicted(heard: Heard, programme: Programme) -> bool:
@@ -328,7 +334,7 @@ def _excepted(heard: Heard) -> bool:
         and window.payload["begins"] <= heard.utc + CLOCK_MS
         and heard.ends_utc - CLOCK_MS <= window.payload["ends"]
         and window.is_for(heard.station)
-        and heard.knew(window, 0)
+        and heard.was_let(window)
     ]
     zones = {zone for _, routed in heard.run.routes for zone in routed}
     return all(any(zone in (one.payload["audience"]["zones"] or ZONES) for one in let) for zone in zones)

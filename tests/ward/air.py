@@ -72,14 +72,18 @@ class Air:
         names = self._world.headend.names
         for key, since, to in self.asked_for():
             at = since
-            for begins, ends in sorted(self._heard(key)):
-                at = ends + closing_ms if begins - IN_VAIN_MS <= at < ends + closing_ms else at
-            if at < to and to - since > IN_VAIN_MS + closing_ms:
-                yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
+            for begins, ends in [*sorted(self._heard(key)), (to, to)]:
+                if min(begins, to) - at > IN_VAIN_MS + closing_ms:
+                    yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
+                    break
+                at = max(at, ends)
 
     def _heard(self, key: ClipKey) -> Iterator[tuple[int, int]]:
+        """(from, to) of each time; and when it was to be heard, for a warning may have come between."""
         for run in self._world.runs:
             if any(isinstance(part, Live) and part.key == key for part in run.play.parts):
+                planned = int(run.play.play_id.split(".")[-2]) - self._world.began
+                yield planned, planned
                 yield run.begins, max(run.begins, run.ends)
 
     def pieces(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
