@@ -18,6 +18,7 @@ from edge_agent.core.events import (
     Restored,
     TrustChanged,
 )
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel
 from edge_agent.core.programme import ATTENTION, ITEM_GAP_MS, Sound
 from edge_agent.core.reasons import Reason
@@ -292,6 +293,20 @@ def test_a_warning_that_waits_for_another_one_leaves_its_date_out_when_the_time_
     sounds = [part.key for part in start.parts if isinstance(part, Sound)]
     assert len(sounds) == 2, "the signal, and what was signed"
     assert sounds[1] in bench.state.clips
+
+
+def test_a_warning_whose_relays_close_when_the_time_is_found_is_not_laid_out_anew_and_says_its_date() -> None:
+    bench = lost_in_time()
+    bench.deaf.add(fx.SwitchRelay)
+    job_id = warned(bench)
+    bench.pass_s(30)
+    assert bench.phase(job_id) is Phase.ARMED
+    find_the_time(bench)
+    bench.confirm_relays()
+    (start,), (spoken, _) = bench.every(fx.StartPlay), bench.every(fx.SpeakText)
+    said = [part.key for part in start.parts if isinstance(part, Sound)][1]
+    assert said == spoken.key
+    assert said in bench.state.clips
 
 
 def test_what_a_warning_says_by_itself_is_kept_for_as_long_as_it_sounds() -> None:
