@@ -215,21 +215,20 @@ def choose(turn: Turn, choice: Choose, chosen_at: UtcMs) -> KnownJob | None:
 
 def _may_cancel(state: State, command: Command, target: str) -> bool:
     """Whoever ordered it may take it back; of what is not here yet, nobody knows who ordered it until it comes."""
-    for known in state.jobs.values():
-        if target in known.accepted.goes_by:  # an entry may sound on when its timetable is over
-            return known.job.issuer == command.heading.issuer
-    for rule in state.rules.values():
-        if rule.accepted.order_id == target:
-            return rule.accepted.order.heading.issuer == command.heading.issuer
-    return True
+    # An entry may sound on when its timetable is over, and its id be a warning's by then.
+    issuers = {known.job.issuer for known in state.jobs.values() if target in known.accepted.goes_by}
+    issuers |= {rule.accepted.order.heading.issuer for rule in state.rules.values() if rule.accepted.order_id == target}
+    return not issuers or command.heading.issuer in issuers
 
 
 def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     assert isinstance(command.action, Cancel)
-    target = command.action.target
+    target, issuer = command.action.target, command.heading.issuer
     for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id == target]:
-        enforcing.end(turn, rule, Reason.CANCELLED)
-    for known in [known for known in turn.state.jobs.values() if target in known.accepted.goes_by]:
+        if rule.accepted.order.heading.issuer == issuer:
+            enforcing.end(turn, rule, Reason.CANCELLED)
+    theirs = [known for known in turn.state.jobs.values() if known.job.issuer == issuer]
+    for known in [known for known in theirs if target in known.accepted.goes_by]:
         waited = not any(play.job_id == known.job.job_id for play in turn.state.plays.values())
         takes_place = waited and known.job.job_id == target and series.takes_place(known.accepted, Reason.CANCELLED)
         detail = records.OVERTAKEN if takes_place else ""

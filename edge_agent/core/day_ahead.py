@@ -205,7 +205,7 @@ class _Run(Street):
         while (
             over := next((one for one in self._in_order() if one.begun and one.ends <= self.now.utc), None)
         ) is not None:
-            self.past = remember(self.past, sounded(over, over=True))
+            self.past = remember(self.past, sounded(over, over=True), self.now.utc)
             if over.ends < over.starts + over.one.lasts_ms:
                 over = self._stopping(over)
             self.taken.remove(over)

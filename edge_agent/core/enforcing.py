@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import offers, records, sounding, standing, zones
-from edge_agent.core.effects import Level
+from edge_agent.core.effects import Entries, Level, ReleaseJob
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.order import Command, Pause, RuleOrder, Window
+from edge_agent.core.order import Command, Pause, RuleOrder, Timetable, Window
 from edge_agent.core.plays import Ending, Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import KnownRule, Turn
@@ -66,12 +66,26 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
         if play.ending is None and not play.all_out:
             turn.put_play(replace(play, aside_at=turn.now.mono))
     turn.drop_rule(rule.accepted.order_id)
+    _give_back_its_entries(turn, rule)
     offers.choice_over(turn, rule, reason)
     if rule.held:  # it never took effect
         turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
     else:
         turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
     turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
+
+
+def _give_back_its_entries(turn: Turn, rule: KnownRule) -> None:
+    """One that ends before it is on the disk has never been in force: there too its entries are the older one's."""
+    order = rule.accepted.order
+    if rule.saved or rule.held or not isinstance(order, Timetable):
+        return
+    listed = {job.job_id for job in order.jobs}
+    for older in list(turn.state.rules.values()):
+        if older.held or not (isinstance(older.accepted.order, Timetable) and order.replaces(older.accepted.order)):
+            continue
+        theirs = tuple(job.job_id for job in older.accepted.order.jobs if job.job_id in listed)
+        turn.emit(ReleaseJob(older.accepted.order_id, older.base, Entries(begin=(), go_on=theirs)))
 
 
 def enforce(turn: Turn) -> None:

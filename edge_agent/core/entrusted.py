@@ -55,14 +55,15 @@ def _by_the_clock(accepted: AcceptedTrust, now: Now) -> Reason | None:
 def changed(turn: Turn, event: TrustChanged) -> None:
     """What the documents of today do not stand for any more is over."""
     turn.state = replace(turn.state, trust=event.standing)
-    if not event.marks_stand:
-        turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
+    if not event.marks_stand:  # whose word it was stays noted: the next one who is believed tells them anew
+        turn.state = replace(turn.state, forgotten={})
+        turn.spend(chain_at=None)
     if not event.floor_stands:  # which of the keys drove it up, nobody knows any more
         turn.state = replace(turn.state, floor=UtcMs(0))
     if not event.told_stands:  # and another one is asked for at once
         turn.state = replace(turn.state, told=Told(), welcomed=False)
         # Nor is its acknowledgement waited for: until the next welcome nothing would be sent again when it is due.
-        turn.put_link(hello_again_at=turn.now.mono, comparing=False, log_sent_at=None)
+        turn.put_link(hello_again_at=turn.now.mono, comparing=None, log_sent_at=None)
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
     for today in event.changed:

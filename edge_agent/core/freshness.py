@@ -34,7 +34,7 @@ def obstacle(state: State, now: Now) -> Reason | None:
     told = state.told
     stale = told.at is not None and now.mono > told.at + WELCOME_GOOD_MS
     # What a welcome says of this card is not known whole yet, or the time that it tells is not the clock's yet.
-    if not state.welcomed or not now.signed or stale or state.link.comparing:
+    if not state.welcomed or not now.signed or stale or state.link.comparing is not None:
         return Reason.NOT_WELCOMED
     return Reason.TRUST_BEHIND if state.trust.lacks(told.trust) else None
 
@@ -94,6 +94,14 @@ def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     chain = NewChain(epoch, begins, tuple(sorted(marks.items())), told.word)
     turn.emit(CommitRecord(records.of_chain(held, turn.now), closes=None, job_over=False, chain=chain))
     return True
+
+
+def lost_its_marks(state: State) -> bool:
+    """Whether this card has begun a chain by the word of one who is believed no more: what he told is void with it.
+
+    So it is still to be told up to where it may have forgotten.
+    """
+    return state.forgot_by != b"" and not state.forgotten
 
 
 def leave_out(turn: Turn, rotten: RecordsRotten) -> None:

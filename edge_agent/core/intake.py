@@ -166,7 +166,7 @@ def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> Non
     order_id, entries = known.accepted.order_id, None
     saved: SavedJob | SavedRule
     if isinstance(known, KnownJob):
-        turn.put_job(replace(known, asked_at=turn.now.mono))
+        turn.put_job(replace(known, asked_at=known.asked_at if known.unsaved_sounds else turn.now.mono))
         saved = SavedJob(known.accepted, known.base, known.held)
     else:
         turn.put_rule(known)
@@ -297,7 +297,7 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
         return False
     signed: dict[JobId, set[str]] = {}
     for sound in state.past:
-        if sound.cls is JobClass.EMERGENCY and sound.zones and sound.ended > now.utc - DAY_MS:
+        if sound.cls is JobClass.EMERGENCY and sound.zones and sound.is_of_the_day_of(now):
             signed.setdefault(sound.job_id, set()).update(sound.signers)
     for known in state.jobs.values():
         if known.job.plays_as is JobClass.EMERGENCY:

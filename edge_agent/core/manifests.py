@@ -94,6 +94,11 @@ def disowned(turn: Turn, scopes: frozenset[str]) -> None:
         return
     kept = {scope: one for scope, one in turn.state.home.kept.items() if scope not in scopes}
     _put(turn, kept=kept, wanted={}, tried=frozenset())
+    listed = frozenset[str]().union(*(one.manifest.digests for one in kept.values()))
+    for rule in [rule for rule in turn.state.rules.values() if rule.vouched and rule.accepted.digest not in listed]:
+        turn.put_rule(replace(rule, vouched=False))
+    for known in [one for one in turn.state.jobs.values() if one.vouched and one.accepted.digest not in listed]:
+        turn.put_job(replace(known, vouched=False))
     ask_soon(turn)
 
 
@@ -209,6 +214,8 @@ def advance(turn: Turn) -> None:
 def next_wake(state: State) -> list[MonoMs]:
     """When the heads are to be looked at."""
     home = state.home
+    if not state.site.polls_home:
+        return []
     return [at for at in (home.soon_at, state.spent.papers.until) if at is not None and not home.asking]
 
 

@@ -29,13 +29,16 @@ def restore(turn: Turn, event: Restored) -> None:
         turn.put_rule(known_rule)
         if not rule.held:
             commands.restored(turn, known_rule)
-    for known in [known for known in turn.state.jobs.values() if known.offered and _has_begun(event, known.job.job_id)]:
-        turn.put_job(replace(known, offered=False))  # chosen it was: the disk has lost by whom
+    chosen = [one.job.job_id for one in turn.state.jobs.values() if one.offered and _has_begun(event, one.job.job_id)]
+    for job_id in chosen:
+        turn.put_job(replace(turn.state.jobs[job_id], offered=False))  # the disk has lost by whom
     over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := waiting.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
     for mark in _last_of_each(event.marks):
         playing.resume(turn, mark)
+    for job_id in {*chosen} & turn.state.jobs.keys() - {job_id for job_id, _ in turn.state.plays}:
+        turn.put_job(replace(turn.state.jobs[job_id], offered=True))  # that was all that somebody had chosen
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
     manifests.restored(turn, event.manifests)

@@ -50,7 +50,8 @@ def heard_of(turn: Turn, accepted: Accepted) -> None:
     if job.series or job.corrects:
         unheard = Sounded(job.job_id, job.plays_as, now, now, frozenset(), issuer=job.issuer)
         unheard = replace(unheard, series=job.series, version=job.version, corrects=job.corrects)
-        turn.state = replace(turn.state, past=remember(turn.state.past, unheard))
+        passed = turn.state.trust.passed(now)
+        turn.state = replace(turn.state, past=remember(turn.state.past, unheard, passed))
 
 
 def objection(state: State, job: Job) -> Reason | None:

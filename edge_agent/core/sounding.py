@@ -428,7 +428,9 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
             accepted.signers,
             job.corrects,
             job.live,
+            undated_at=None if turn.now.tells_validity else turn.now.mono,
         ),
+        turn.state.trust.passed(turn.now.utc),
     )
 
 

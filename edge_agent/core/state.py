@@ -186,9 +186,9 @@ class Relay:
 class Link:
     """The talk with the central side: what was said, what is waited for.
 
-    ``asking_home``: the home server has our hello and has not answered. ``comparing``: nobody knows yet whether the
-    centre holds the same log. ``log_tries``: how often the records that wait were sent since anybody there answered;
-    ``shows``: how often the state was shown in the hour of ``shown_at``.
+    ``asking_home``: the home server has our hello and has not answered. ``comparing``: the (epoch, seq, hash) that a
+    welcome has told, while nobody knows yet whether our log has it too. ``log_tries``: how often the records that wait
+    were sent since anybody there answered; ``shows``: how often the state was shown in the hour of ``shown_at``.
     ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
     not say that.
     """
@@ -201,7 +201,7 @@ class Link:
     asked_at: MonoMs = MonoMs(0)
     hello_again_at: MonoMs | None = None
     asking_home: bool = False
-    comparing: bool = False
+    comparing: tuple[str, int, str] | None = None
     log_epoch: str = ""
     chain_from: int | None = None
     last_seq: int = 0

@@ -165,15 +165,15 @@ def log_held(turn: Turn, welcome: Welcome, *, by_home: bool) -> bool:
     link, forgot = turn.state.link, False
     there = welcome.log_epoch, welcome.log_seq, welcome.log_hash
     held, begins = welcome.log_seq, link.chain_from or 0
-    turn.put_link(comparing=False)
+    turn.put_link(comparing=None)
     if held > 0 and welcome.log_epoch != link.log_epoch:
         held = begins  # of this chain nothing, or there is a newer one
-        if link.chain_from is None or link.acked_seq > begins:
+        if link.chain_from is None or link.acked_seq > begins or freshness.lost_its_marks(turn.state):
             forgot = freshness.card_forgot(turn, there, fork=False)
     elif held > link.last_seq:
         forgot = freshness.card_forgot(turn, there, fork=True)
     elif held > 0:
-        turn.put_link(comparing=True)
+        turn.put_link(comparing=there)
         turn.emit(CompareLog(*there))
     if held < link.acked_seq and not by_home:
         turn.note(Level.WARNING, "the server has lost records, sending them again", seq_there=held, seq=link.acked_seq)
@@ -186,9 +186,9 @@ def log_compared(turn: Turn, event: LogCompared) -> bool:
     if event.word:
         _acknowledged(turn, event)
         return False
-    turn.put_link(comparing=False)
-    if not turn.state.told.word:
-        return False  # whoever has said so is not believed any more
+    if (event.epoch, event.seq, event.hash) != turn.state.link.comparing:
+        return False  # of a welcome before: whoever has said so may not be believed any more
+    turn.put_link(comparing=None)
     if event.same or event.epoch != turn.state.link.log_epoch:
         return False
     return freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)

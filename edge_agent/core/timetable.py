@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_agent.core import records, sounding, standing, switching
+from edge_agent.core import offers, records, sounding, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen, as_entry
@@ -121,7 +121,10 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
             _let_go(turn, known)
         else:
             cancelled = known.called_off and _is_cancelled(turn.state, known.accepted)
-            turn.put_job(replace(known, accepted=_as_chosen(known, accepted), saved=True, called_off=cancelled))
+            as_before = replace(_as_chosen(known, accepted), offered=known.accepted.offered)
+            going_on = replace(known, accepted=as_before, saved=True, called_off=cancelled)
+            turn.put_job(going_on)
+            offers.judged_again(turn, going_on, accepted)  # by whoever has signed this version
             _within_validity(turn, accepted.job)
     seen = Seen(rule.accepted.digest, rule.accepted.not_after)
     before = turn.state.seen

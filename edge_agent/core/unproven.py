@@ -37,6 +37,7 @@ def sound(turn: Turn) -> None:
         at = _unproven_at(turn.state, known, turn.now)
         if at is not None and turn.now.mono >= at:
             turn.put_job(as_unproven(turn.state, known))
+            series.take_place(turn, known.job)
             turn.note(Level.WARNING, "sounds once, nobody can tell how old it is", job=known.job.job_id)
         elif known.unproven is not Unproven.SOUNDS:
             continue

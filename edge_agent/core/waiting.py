@@ -73,7 +73,8 @@ def _release(turn: Turn, known: KnownJob) -> None:
         cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
         sounding.call_off(turn, known, cause, objection)
     talk.say_refused(turn, objection, known.accepted.digest, known.job.job_id)
-    if objection is Reason.NOT_HEARD_HERE:
+    # An older version that waits as well may have come before it, or behind.
+    if objection is Reason.NOT_HEARD_HERE or (objection is Reason.EXPIRED and not known.offered):
         series.heard_of(turn, known.accepted)
 
 
@@ -97,6 +98,8 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
     if _waits_for_its_commit(rule):
         return
     objection = commands.objection(turn.state, rule.accepted.order, turn.now)
+    if objection is Reason.NOT_SAVED:
+        return  # the one before it is on its way to the disk
     if objection is None and isinstance(rule.accepted.order, Timetable):
         timetable.release(turn, rule)
     elif objection is None:

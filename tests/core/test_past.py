@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge_agent.core import past as memory
 from edge_agent.core.job import JobClass
-from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, UNHEARD_MAX, Sounded, lately, remember
-from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
+from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, UNHEARD_MAX, Sounded, lately
+from edge_agent.core.sessions import sessions, sounding_ms
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
 from tests.core.bench import CHO, DINH
 from tests.trust import makers
 
@@ -17,6 +19,11 @@ WARNING = replace(BULLETIN, job_id=JobId("bao"), cls=JobClass.EMERGENCY, zones=f
 
 def later(sound: Sounded, ms: int) -> Sounded:
     return replace(sound, started=UtcMs(sound.started + ms), ended=UtcMs(sound.ended + ms))
+
+
+def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
+    """When it has just ended."""
+    return memory.remember(past, sound, sound.ended)
 
 
 def test_what_nobody_heard_pushes_no_sound_out_however_much_of_it_there_is() -> None:
@@ -74,5 +81,26 @@ def test_of_ordinary_sounds_the_oldest_goes_and_each_that_is_left_counts_on_its_
     once = replace(BULLETIN, job_id=JobId("once"))
     past = remember((), once)
     for number in range(1, PAST_MAX + 1):
-        past = remember(past, later(BULLETIN, number * MINUTE_MS))
-    assert past == tuple(later(BULLETIN, number * MINUTE_MS) for number in range(1, PAST_MAX + 1))
+        past = remember(past, later(BULLETIN, number * 10 * MINUTE_MS))
+    assert past == tuple(later(BULLETIN, number * 10 * MINUTE_MS) for number in range(1, PAST_MAX + 1))
+
+
+def test_a_thousand_short_sounds_are_told_by_those_that_go_on_with_their_session_and_on_their_own_day() -> None:
+    """A thief of a ward's routine key could have the day's sessions and minutes begin anew."""
+    morning, short_ms = later(BULLETIN, -6 * HOUR_MS), 1_000
+    past = remember((), morning)
+    first = replace(BULLETIN, ended=UtcMs(BULLETIN.started + short_ms))
+    for number in range(3 * PAST_MAX):
+        past = remember(past, later(replace(first, job_id=JobId(f"s-{number % 200}")), number * 2 * short_ms))
+    spans = [one.span for one in past]
+    assert (past[0], len(past)) == (morning, PAST_MAX)
+    assert sessions(spans) == [morning.span, (first.started, first.ended + (3 * PAST_MAX - 1) * 2 * short_ms)]
+    assert sounding_ms(spans) >= MINUTE_MS + 3 * PAST_MAX * short_ms
+    assert all(one.started // HOUR_MS == (one.ended - 1) // HOUR_MS for one in past)
+
+
+def test_nothing_that_a_lying_clock_has_put_ahead_makes_what_was_heard_forgotten() -> None:
+    """It goes by the time at which the newest trust document was signed: no server has that key."""
+    ahead = later(BULLETIN, 2 * HEARD_MS)
+    assert memory.remember((WARNING,), ahead, WARNING.ended) == (WARNING, ahead)
+    assert memory.remember((WARNING,), ahead, ahead.ended) == (ahead,)

@@ -75,8 +75,8 @@ PLANTS = (
     Plant(
         "a log that was under way to the server before is due for ever",
         f"{CORE}/entrusted.py",
-        "comparing=False, log_sent_at=None)",
-        "comparing=False)",
+        "comparing=None, log_sent_at=None)",
+        "comparing=None)",
     ),
     Plant(
         "an ordinary order waits for documents that are here",
