@@ -14,7 +14,7 @@
     the ward's rules               policy, sessions, commands, standing, enforcing
     when it is due                 schedule, planning
     its sound is made ready        clips, look_ahead, sound_room, day_bytes, live
-    one occurrence of it           occurrence, plays, playing, beginning, sounding
+    one occurrence of it           occurrence, plays, playing, beginning, sounding, programme_reports
     who hears it, which parts      zones, turns, fitting, framing
     relays                         switching, device_reports, selftest
     a start                        restart

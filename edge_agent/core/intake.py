@@ -17,6 +17,7 @@ from edge_agent.core import (
     freshness,
     key_hours,
     manifests,
+    programme_reports,
     records,
     series,
     sounding,
@@ -85,7 +86,7 @@ def job_saved(turn: Turn, job_id: JobId) -> None:
     if known is None or known.saved:
         return
     turn.put_job(replace(known, saved=True))
-    sounding.job_saved(turn, job_id)
+    programme_reports.job_saved(turn, job_id)
     foreseen = conflicts.of_job(turn.state, known, turn.now)
     turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None, foreseen))
     turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.plays_as, issuer=known.job.issuer, held=known.held)

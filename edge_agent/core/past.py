@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edge_agent.core.clock_trust import Now
+from edge_agent.core.clock_trust import DATELESS, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.sessions import SESSION_GAP_MS, Span
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, JobId, MonoMs, UtcMs, ZoneId
@@ -65,7 +65,7 @@ class Sounded:
         """Whether it ended within the last 24 hours, by a clock that can tell; else by the time of this boot."""
         if self.undated_at is not None:
             return now.mono < self.undated_at + DAY_MS
-        return now.tells_validity and self.ended > now.utc - DAY_MS
+        return now.source not in DATELESS and self.ended > now.utc - DAY_MS
 
     @property
     def span(self) -> Span:
@@ -109,14 +109,15 @@ def _told_by_its_session(kept: list[Sounded], alike: list[int]) -> int:
     before: dict[tuple[object, ...], int] = {}
     for at in alike:
         one = kept[at]
+        if one.series or one.corrects:
+            continue
         kind = (one.cls, one.zones, one.under, one.live, one.started // HOUR_MS)
         first = before.get(kind)
         if first is not None and kept[first].started <= one.started < kept[first].ended + SESSION_GAP_MS:
             ended = UtcMs(max(one.ended, kept[first].ended))
             kept[at] = replace(one, started=kept[first].started, ended=ended)
             return first
-        if not (one.series or one.corrects):
-            before[kind] = at
+        before[kind] = at
     return alike[0]
 
 

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import beginning, clips, fitting, planning, policy, sounding, standing, switching, turns, zones
+from edge_agent.core import (
+    beginning,
+    clips,
+    fitting,
+    planning,
+    policy,
+    programme_reports,
+    sounding,
+    standing,
+    switching,
+    turns,
+    zones,
+)
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord, Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
@@ -221,9 +233,9 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in play.zones_in(ZonePart.WAITING):
         switching.keep_closed(turn, play, zone)
     if not marked:
-        sounding.keep_mark(turn, play, Mark.INTENT)
+        programme_reports.keep_mark(turn, play, Mark.INTENT)
     elif play.sounded:  # of the tries there are so many, whichever of them the power cuts
-        sounding.keep_mark(turn, play, Mark.FIRST_SAMPLE)
+        programme_reports.keep_mark(turn, play, Mark.FIRST_SAMPLE)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
 
 

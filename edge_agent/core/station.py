@@ -18,6 +18,7 @@ from edge_agent.core import (
     live,
     manifests,
     playing,
+    programme_reports,
     restart,
     selftest,
     sounding,
@@ -246,15 +247,15 @@ def _from_device(
 ) -> None:
     match event:
         case PlayStarted():
-            sounding.started(turn, event)
+            programme_reports.started(turn, event)
         case PlayProgress():
-            sounding.progressed(turn, event)
+            programme_reports.progressed(turn, event)
         case ZonesLost():
-            sounding.zones_lost(turn, event)
+            programme_reports.zones_lost(turn, event)
         case ZoneHeard():
-            sounding.zone_heard(turn, event)
+            programme_reports.zone_heard(turn, event)
         case PlayEnded():
-            sounding.ended(turn, event)
+            programme_reports.ended(turn, event)
         case RelayChanged():
             device_reports.relay_changed(turn, event)
         case RelayFailed():

@@ -15,9 +15,9 @@ from enum import Enum, StrEnum
 from typing import NoReturn
 
 from edge_agent.core.as_run import AsRun, ItemAsRun
+from edge_agent.core.clock_trust import DATELESS
 from edge_agent.core.job import JobClass, plays_as
 from edge_agent.core.past import IN_ANOTHER_BOOT, Sounded, counted_start
-from edge_agent.core.records import FRESHNESS_UNPROVEN
 from edge_agent.core.text import tidy
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
@@ -124,7 +124,7 @@ def sounded_in(body: bytes) -> Sounded | None:
             signers=tuple(_text(signer) for signer in told["signers"]),
             corrects=corrects,
             live=told.get("relayed") is not None,
-            undated_at=IN_ANOTHER_BOOT if FRESHNESS_UNPROVEN in _text(told.get("detail", "")) else None,
+            undated_at=IN_ANOTHER_BOOT if told.get("clock") in DATELESS else None,
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import past as memory
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, UNHEARD_MAX, Sounded, lately
 from edge_agent.core.sessions import sessions, sounding_ms
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs
 from tests.core.bench import CHO, DINH
 from tests.trust import makers
 
@@ -97,6 +98,24 @@ def test_a_thousand_short_sounds_are_told_by_those_that_go_on_with_their_session
     assert sessions(spans) == [morning.span, (first.started, first.ended + (3 * PAST_MAX - 1) * 2 * short_ms)]
     assert sounding_ms(spans) >= MINUTE_MS + 3 * PAST_MAX * short_ms
     assert all(one.started // HOUR_MS == (one.ended - 1) // HOUR_MS for one in past)
+
+
+def test_no_correction_tells_an_ordinary_sound_nor_is_it_told_by_one() -> None:
+    """It counts apart, and whom it corrected is asked for by its own name."""
+    past: tuple[Sounded, ...] = ()
+    for number in range(PAST_MAX + 1):
+        one = replace(BULLETIN, job_id=JobId(f"s-{number}"), corrects=f"w-{number}" if number % 2 else "")
+        past = remember(past, later(one, number * MINUTE_MS))
+    assert {one.ended - one.started for one in past} == {MINUTE_MS}
+    assert [one.job_id for one in past[:2]] == ["s-1", "s-2"], "the oldest has gone"
+
+
+def test_a_day_of_warnings_is_counted_by_a_clock_that_has_drifted() -> None:
+    """Two weeks without a word about the time leave it two minutes off: no reason to begin the day anew."""
+    drifted = Now(MonoMs(0), UtcMs(NOON + HOUR_MS), ClockSource.HOLDOVER, 3 * MINUTE_MS)
+    assert WARNING.is_of_the_day_of(drifted)
+    assert not WARNING.is_of_the_day_of(replace(drifted, utc=UtcMs(NOON + 25 * HOUR_MS)))
+    assert not WARNING.is_of_the_day_of(replace(drifted, source=ClockSource.FLOOR))
 
 
 def test_nothing_that_a_lying_clock_has_put_ahead_makes_what_was_heard_forgotten() -> None:

@@ -284,6 +284,14 @@ def test_a_field_of_another_kind_tells_of_no_sound_or_of_one_of_the_right_kinds(
         assert sounded.started <= sounded.ended < 10**15, "the day's limit would be given back what nobody has heard"
 
 
+@pytest.mark.parametrize(("clock", "dated"), [("ntp", True), ("disputed", True), ("floor", False), ("unset", False)])
+def test_by_no_clock_but_those_that_bound_nothing_is_a_warning_without_a_date(clock: str, dated: bool) -> None:
+    """One of today by NTP alone says that it is unproven, and counts among the day's all the same, over a restart."""
+    sounded = sounded_in(canonical(SAID | {"clock": clock, "detail": "freshness_unproven"}))
+    assert sounded is not None
+    assert (sounded.undated_at is None) is dated
+
+
 def test_a_name_that_is_null_tells_of_no_sound() -> None:
     """Found by the fuzzer: a second "job_id" behind the first, as one page over another leaves it."""
     body = canonical(SAID)

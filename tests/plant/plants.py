@@ -99,7 +99,7 @@ PLANTS = (
     ),
     Plant(
         "that something sounds is not kept",
-        f"{CORE}/sounding.py",
+        f"{CORE}/programme_reports.py",
         "\n    keep_mark(turn, play, Mark.FIRST_SAMPLE)\n",
         "\n",
     ),
@@ -136,7 +136,7 @@ PLANTS = (
     ),
     Plant(
         "what was not heard is recorded as played",
-        f"{CORE}/sounding.py",
+        f"{CORE}/programme_reports.py",
         "replace(run, played_ms=report.zone_ms.get(zone, run.played_ms))",
         "replace(run, played_ms=length_ms(play.parts))",
     ),
