@@ -133,7 +133,8 @@ def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datet
     with _alone_with_the_list(directory):
         ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
         listed = {serial: date for serial, date in taken_back(directory).items() if date > ended}
-        fresh = {one.serial_number: at for one in certificates}
+        # By its own beginning where our clock is behind that: it must not go off the list before it has ended.
+        fresh = {one.serial_number: max(at, one.not_valid_before_utc) for one in certificates}
         if fresh.keys() - listed.keys():
             _write_revocations(load_authority(directory), path, {**fresh, **listed})
 

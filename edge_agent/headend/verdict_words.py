@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
@@ -88,7 +88,7 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
     if verdict.finding is not None:
         yield f"{station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ / not whole [{verdict.finding.kind}]"
         yield from _finding(verdict.finding, station)
-    elif any(_gap(chain, verdict.chains) for chain in verdict.chains):
+    elif any(chain.lacks for chain in verdict.chains):
         yield f"{station}: PHẦN NHẬT KÝ CÓ Ở ĐÂY NGUYÊN VẸN, CÓ PHẦN KHÔNG CÓ / whole, but for what is not here [well]"
     elif verdict.chains:
         yield f"{station}: NHẬT KÝ PHÁT NGUYÊN VẸN / the log is whole [well]"
@@ -97,7 +97,7 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
         yield f"  cần làm / what to do: {' / '.join(_EMPTY)}"
     for chain in verdict.chains:
         yield f"  {_chain(chain, zone)}"
-        yield from _not_here(chain, verdict.chains)
+        yield from _not_here(chain)
     if verdict.confirmed_at is not None:
         yield f"  máy chủ xác nhận lúc / the server confirmed at {day_and_hour(verdict.confirmed_at, zone)}"
     yield f"  khóa công khai của trạm / the station's public key: {_public(whose.station.key)}"
@@ -140,16 +140,11 @@ def _chain(chain: Proven, zone: ZoneInfo) -> str:
     return f"chuỗi / chain {chain.epoch}: {held}; {signed}{at}; {confirmed}{kept}"
 
 
-def _not_here(chain: Proven, chains: Sequence[Proven]) -> Iterator[str]:
-    if gap := _gap(chain, chains):
-        vietnamese, english = (words.format(numbers=gap) for words in _NOT_HERE)
+def _not_here(chain: Proven) -> Iterator[str]:
+    if chain.lacks is not None:
+        first, last = chain.lacks
+        vietnamese, english = (words.format(numbers=f"{first}–{last}") for words in _NOT_HERE)
         yield f"    {vietnamese} / {english}"
-
-
-def _gap(chain: Proven, chains: Sequence[Proven]) -> str:
-    """What no chain that began before this one holds of what came before it; "" where nothing is lacking."""
-    known = max((min(one.last, chain.first - 1) for one in chains[: chains.index(chain)]), default=0)
-    return f"{known + 1}–{chain.first - 1}" if known < chain.first - 1 else ""
 
 
 def _server_keys(whose: Whose) -> list[str]:

@@ -72,7 +72,8 @@ class Proven:
     """A chain that holds. ``signed``, ``confirmed``: how far the station's and the server's word go; 0: nowhere.
 
     ``kept``: how far the words go that somebody else has kept: nobody can have cut what came up to there.
-    ``signed_at`` is when the last signed record ended, or when a hello was said that names it.
+    ``signed_at`` is when the last signed record ended, or when a hello was said that names it. ``lacks``: from which
+    number to which no chain that began before it holds what came before it; None: nothing is lacking.
     """
 
     epoch: str
@@ -82,6 +83,7 @@ class Proven:
     signed_at: UtcMs | None
     confirmed: int
     kept: int = 0
+    lacks: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +165,12 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
     )
     kept = {epoch: pins_[-1].seq for epoch, pins_ in _pins(elsewhere, ()).items()}
     proven = tuple(
-        replace(_proven(epoch, chain, pins.get(epoch, []), known, held), kept=kept.get(epoch, 0))
-        for epoch, chain in chains.items()
+        replace(
+            _proven(epoch, chain, pins.get(epoch, []), known, held),
+            kept=kept.get(epoch, 0),
+            lacks=_lacking(chain, list(chains.values())[:place]),
+        )
+        for place, (epoch, chain) in enumerate(chains.items())
     )
     by = {keyid_of(line) for line, word in zip(proof.splitlines(), words, strict=False) if isinstance(word, LogBatch)}
     return Verdict(proven, finding, held.utc if held else None, tuple(sorted(by)))
@@ -376,6 +382,20 @@ def _uncovered(
             yield Finding(Kind.UNSIGNED, chain.line_at(seq), epoch, seq, last)
         if epoch not in confirmed:
             yield Finding(Kind.UNCONFIRMED, chain.places[0].line, epoch, chain.start.seq + 1, last)
+
+
+def _lacking(chain: _Chain, earlier: Sequence[_Chain]) -> tuple[int, int] | None:
+    """What came before its first record and no chain before it holds; a like number alone is no such record."""
+    known, first = 0, chain.places[0]
+    for one in earlier:
+        for seq, hash_ in ((chain.start.seq, chain.start.hash), _rotten_after(first)):
+            if one.start.seq < seq <= one.head.seq and one.hash_at(seq) == hash_:
+                known = max(known, seq)
+    return (known + 1, chain.start.seq) if known < chain.start.seq else None
+
+
+def _rotten_after(first: _Place) -> tuple[int, str]:
+    return (first.cites[1].seq, first.cites[1].hash) if first.cites else (0, "")
 
 
 def _signed(chain: _Chain, pins: Sequence[_Pin]) -> int:

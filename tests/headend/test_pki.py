@@ -139,6 +139,23 @@ def test_what_was_taken_back_so_long_ago_that_it_has_ended_goes_off_the_list(aut
     assert taken_back(folder) == {second.serial_number, third.serial_number}
 
 
+@pytest.mark.parametrize(("made_days", "revoked_days", "then_days"), [(0, -730, 100), (0, -1_095, 100), (60, 0, 830)])
+def test_a_clock_that_was_behind_takes_nothing_off_the_list_before_it_has_ended(
+    authority: pki.Authority, made_days: int, revoked_days: int, then_days: int
+) -> None:
+    """A stolen box would have been let in again for two years."""
+    made, revoked, then = (NOW + timedelta(days=days) for days in (made_days, revoked_days, then_days))
+    folder = authority.path.parent
+    stolen, other = (
+        pki.certify_client(authority, f"dt-{at}", ec.generate_private_key(ec.SECP256R1()).public_key(), at_time)
+        for at, at_time in enumerate((made, NOW))
+    )
+    pki.revoke(folder, [stolen], revoked)
+    pki.revoke(folder, [other], then)
+    assert stolen.not_valid_after_utc > then
+    assert stolen.serial_number in pki.taken_back(folder)
+
+
 def test_what_is_taken_back_again_stays_no_longer_on_the_list(authority: pki.Authority) -> None:
     folder, later = authority.path.parent, NOW + timedelta(days=30)
     one, other = (

@@ -28,7 +28,7 @@ from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import keys_for
 from edge_agent.trust.strict_json import WireError
 from tests.headend.fake_station import AREA, FakeStation
-from tests.headend.kept_logs import NOW, SMALL, Files, Ward
+from tests.headend.kept_logs import NOW, SMALL, Files, Ward, records_of
 from tests.rig import Order, Tone
 from tests.sim import SimRig
 from tests.test_sim_rotten_record import four_records, rot
@@ -51,6 +51,27 @@ def test_both_chains_of_a_station_are_proven(two_chains: Ward) -> None:
         ("epoch-2", 1, 2, 2, 2),
     ]
     assert verdict.finding is None
+
+
+def test_a_beginning_that_the_server_cut_off_is_told_though_another_chain_has_as_many_records(ward: Ward) -> None:
+    """Where a chain begins is its word alone, and a record of another box is no record of this one."""
+    ward.play(5)
+    ward.station.new_chain("epoch-2")
+    for number in range(6):  # other records than the first box had, or the hashes would be the same
+        ward.station.play(replace(SMALL, job_id=f"new-{number}"))
+        assert ward.take(ward.station.log(number + 1))
+    files = ward.files()
+    first, second = records_of(files)[:5], records_of(files)[5:]
+    chains = (
+        HeldChain("epoch-1", ChainPoint(), ChainPoint(5, first[4].hash)),
+        HeldChain("epoch-2", ChainPoint(4, second[3].hash), ChainPoint(6, second[5].hash)),
+    )
+    held = signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack"))
+    batches = [line for line in files.proof.splitlines(keepends=True) if _payload(line)["type"] == "log"]
+    cut = replace(files.with_lines([*files.lines[:5], *files.lines[9:]]), proof=b"".join([*batches, held + b"\n"]))
+    verdict = ward.verify(cut)
+    assert verdict.finding is None, "no signature says where it began"
+    assert [one.lacks for one in verdict.chains] == [None, (1, 4)]
 
 
 @pytest.mark.parametrize("epoch", ["epoch-1", "epoch-2"])
