@@ -34,6 +34,7 @@ from edge_agent.core.events import (
     Mark,
     RecordSaved,
     RecordsRotten,
+    TimetableReleased,
 )
 from edge_agent.core.order import is_urgent
 from edge_agent.core.units import JobId, UtcMs
@@ -258,7 +259,7 @@ class JournalWorker:
                 return JobSaved(order.saved.accepted.order_id)
             case ReleaseJob():
                 self._journal.release_job(order.job_id, order.base, order.entries)
-                return None if order.entries is None else JobSaved(order.job_id)
+                return None if order.entries is None else TimetableReleased(order.job_id)
             case SaveMark() | DropMark():
                 return self._mark(order)
             case CommitRecord():

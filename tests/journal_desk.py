@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from edge_agent.core.effects import CommitRecord
-from edge_agent.core.events import Event, IntentSaved, JobSaved, RecordSaved
+from edge_agent.core.events import Event, IntentSaved, JobSaved, RecordSaved, TimetableReleased
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal_worker import JournalOrder, JournalWorker, SaveFloor
 from tests.fakes.journal import FakeDisk
@@ -70,6 +70,8 @@ class Desk:
         match event:
             case JobSaved():
                 return event.job_id in now.jobs
+            case TimetableReleased():
+                return not now.jobs[event.order_id].job.held
             case IntentSaved(durable=True):
                 return (event.job_id, event.planned) in now.marks
             case RecordSaved():

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.effects import CommitRecord, CompareLog, NewChain, ReleaseJob, SaveLogAck, SendLog
-from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, LogCompared, Mark, RecordSaved, RecordsRotten
+from edge_agent.core.events import (
+    IntentSaved,
+    JobSaved,
+    JournalFailed,
+    LogCompared,
+    Mark,
+    RecordSaved,
+    RecordsRotten,
+    TimetableReleased,
+)
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal_worker import BATCH_MAX, Afterwards, Prune, SaveFloor
@@ -103,12 +112,12 @@ def test_a_chain_that_is_begun_anew_is_begun_in_the_journal_with_its_first_recor
         assert [stored.epoch for stored in desk.journal.records][-1] == "another"
 
 
-def test_a_timetable_that_takes_effect_is_answered_as_one_that_is_saved() -> None:
+def test_a_timetable_that_takes_effect_is_answered_by_its_own_word() -> None:
     with at_work() as desk:
         desk.order(save_timetable())
         desk.order(ReleaseJob(JobId("lich"), UtcMs(NOON + 7), entries("a b")))
-        desk.until(lambda: len(desk.of(JobSaved)) == 2)
-        assert desk.of(JobSaved) == [JobSaved(JobId("lich"))] * 2
+        desk.until_said(TimetableReleased(JobId("lich")))
+        assert desk.of(JobSaved) == [JobSaved(JobId("lich"))]
         assert [row.job.held for row in desk.disk.committed.jobs.values()] == [False] * 3
 
 

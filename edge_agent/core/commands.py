@@ -52,7 +52,7 @@ from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import KnownJob, KnownRule, State, Turn
-from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, JobId, UtcMs, ZoneId
 
 CLOCKS_APART_MS = 2 * MINUTE_MS
 # How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
@@ -130,6 +130,16 @@ def saved(turn: Turn, rule: KnownRule) -> None:
     turn.note(Level.INFO, "rule accepted", order=rule.accepted.order_id, says=records.told(rule.accepted.order))
     if not rule.held:
         took_effect(turn, rule)
+
+
+def released(turn: Turn, order_id: JobId) -> None:
+    """A timetable that was held has its commit; one that has ended meanwhile is nothing any more."""
+    rule = turn.state.rules.get(order_id)
+    sent_again = (
+        order_id in turn.state.waiting_acks
+    )  # forgotten, and sent again since: it has its own commit to wait for
+    if rule is not None and not rule.saved and not sent_again:
+        saved(turn, rule)
 
 
 def _objection_since(state: State, order: RuleOrder, now: Now) -> Reason | None:

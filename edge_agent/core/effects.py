@@ -38,7 +38,7 @@ class SaveJob:
 class ReleaseJob:
     """A job that waited for a welcome counts its occurrences from ``base`` now. No answer.
 
-    With ``entries`` it is a timetable that takes effect, in one transaction; that is answered as SaveJob is.
+    With ``entries`` it is a timetable that takes effect, in one transaction; that is answered by TimetableReleased.
     """
 
     job_id: JobId

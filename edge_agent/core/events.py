@@ -222,6 +222,16 @@ class JobSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class TimetableReleased:
+    """A timetable that was held is on the disk as one in force, with its entries.
+
+    Its own event: a warning may have the id of one that was cancelled meanwhile, and waits for its own commit.
+    """
+
+    order_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
 class IntentSaved:
     """The intent to play is durable; ``durable`` is False when the disk failed and we play all the same."""
 
@@ -433,6 +443,7 @@ Event = (
     | RootFetched
     | PaperMissed
     | JobSaved
+    | TimetableReleased
     | IntentSaved
     | RecordSaved
     | LogCompared

@@ -11,6 +11,7 @@ from dataclasses import replace
 from edge_agent.core import (
     anew,
     clips,
+    commands,
     device_reports,
     enforcing,
     entrusted,
@@ -65,6 +66,7 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    TimetableReleased,
     TrustChanged,
     ZoneHeard,
     ZonesLost,
@@ -134,7 +136,14 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
         case Tick():
             pass
         case (
-            JobSaved() | IntentSaved() | RecordSaved() | RecordsRotten() | LogCompared() | JournalFailed() | Restored()
+            JobSaved()
+            | TimetableReleased()
+            | IntentSaved()
+            | RecordSaved()
+            | RecordsRotten()
+            | LogCompared()
+            | JournalFailed()
+            | Restored()
         ):
             _from_journal(turn, event)
         case ClipFetched():
@@ -197,11 +206,20 @@ def _from_home(
 
 def _from_journal(
     turn: Turn,
-    event: JobSaved | IntentSaved | RecordSaved | RecordsRotten | LogCompared | JournalFailed | Restored,
+    event: JobSaved
+    | TimetableReleased
+    | IntentSaved
+    | RecordSaved
+    | RecordsRotten
+    | LogCompared
+    | JournalFailed
+    | Restored,
 ) -> None:
     match event:
         case JobSaved():
             intake.job_saved(turn, event.job_id)
+        case TimetableReleased():
+            commands.released(turn, event.order_id)
         case IntentSaved():
             playing.intent_saved(turn, (event.job_id, event.planned), event.durable)
         case RecordSaved():

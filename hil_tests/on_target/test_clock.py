@@ -192,7 +192,7 @@ def test_a_station_that_nobody_tells_the_time_plays_nothing_and_says_so(
     rig.run_until(30)
     assert rig.relay_edges() == []
     rig.restore_network()
-    rig.run_until_told(job, 60)
+    rig.run_until_told(job, TOLD_S_MAX)
     assert sounds(rig, LEFT) == []
     (record,) = records_of(rig, job)
     assert (record["outcome"], record["reason"]) == ("missed", "clock_not_trusted")
@@ -278,7 +278,7 @@ def test_a_station_that_is_alone_plays_nothing_by_a_chip_that_is_hours_off(
     job = _alone_with_its_chip(rig, new_boot)
     assert rig.relay_edges() == []
     rig.restore_network()
-    rig.run_until_told(job, 60)
+    rig.run_until_told(job, TOLD_S_MAX)
     (record,) = records_of(rig, job)
     assert (record["outcome"], record["reason"]) == ("missed", "clock_not_trusted")
 

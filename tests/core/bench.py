@@ -26,6 +26,7 @@ from edge_agent.core.events import (
     RelayChanged,
     Restored,
     Tick,
+    TimetableReleased,
 )
 from edge_agent.core.job import Accepted, Audience, Job, Welcome
 from edge_agent.core.manifests import NO_DELIVERY
@@ -211,7 +212,7 @@ class Bench:
             case fx.SaveJob():
                 return [JobSaved(effect.saved.accepted.order_id)]
             case fx.ReleaseJob(entries=fx.Entries()):
-                return [JobSaved(effect.job_id)]
+                return [TimetableReleased(effect.job_id)]
             case fx.FetchAhead():
                 return [ClipFetched(effect.key)]
             case fx.FetchClip() | fx.SpeakText():

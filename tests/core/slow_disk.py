@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Event, IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
+from edge_agent.core.events import Event, IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved, TimetableReleased
 from edge_agent.core.plays import OccurrenceKey
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import Contents
@@ -97,7 +97,7 @@ class SlowDisk:
             case fx.ReleaseJob():
                 self.journal.release_job(write.job_id, write.base, write.entries)
                 if write.entries is not None:
-                    self.answers.append(JobSaved(write.job_id))
+                    self.answers.append(TimetableReleased(write.job_id))
             case fx.SaveMark() | fx.DropMark():
                 self._mark(write)
             case fx.CommitRecord():

@@ -37,6 +37,7 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    TimetableReleased,
     ZoneHeard,
     ZonesLost,
 )
@@ -235,12 +236,13 @@ class Ward(Office):
             self.world.device.runs.pop(play_id, None)
         self.world.send(event)
 
-    @rule(number=few, kind=few, durable=st.booleans(), key=st.sampled_from("12345"), rule=st.booleans())
+    @rule(number=few, kind=st.integers(0, 6), durable=st.booleans(), key=st.sampled_from("12345"), rule=st.booleans())
     def senseless_answer(self, number: int, kind: int, durable: bool, key: str, rule: bool) -> None:
         job_id, clip = JobId(f"rule-{number}" if rule else f"job-{number}"), ClipKey(key * 64)
         planned = next((planned for job, planned in self.world.state.plays if job == job_id), NOON)
         events: tuple[Event, ...] = (
             JobSaved(job_id),
+            TimetableReleased(job_id),
             JournalFailed("save job", job_id, "full"),
             IntentSaved(job_id, planned, durable),
             RecordSaved(number),

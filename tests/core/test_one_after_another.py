@@ -19,6 +19,7 @@ from edge_agent.core.events import (
     PaperRead,
     Restored,
     SavedJob,
+    TimetableReleased,
     TrustChanged,
 )
 from edge_agent.core.job import Job, JobClass, PlayNow
@@ -350,3 +351,27 @@ def test_a_time_a_month_ahead_makes_no_station_forget_a_correction() -> None:
     bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 31 * DAY_MS))
     bench.arrive(bench.accept(wrong))
     assert bench.answers()[-1] == ("refused", "corrected")
+
+
+def test_what_the_disk_says_of_a_timetables_release_is_not_taken_for_a_warnings() -> None:
+    bench = at_work()
+    whole = bench.timetable(1, daily(SANG), order_id=X, not_before=bench.now.utc + 10_000)
+    bench.deaf |= {fx.ReleaseJob, fx.SaveJob}
+    bench.pass_s(11)
+    bench.rule(Cancel(whole, UtcMs(bench.now.utc + HOUR_MS)))
+    bench.said.clear()
+    bench.arrive(bench.accept(flood(bench, whole, issuer="tinh"), "the warning's"))
+    bench.send(TimetableReleased(whole))
+    assert bench.answers() == [], "it waits for its own commit"
+    bench.send(JobSaved(whole))
+    assert bench.answers() == [("accepted", None)]
+
+
+def test_a_timetable_that_was_forgotten_and_sent_again_waits_for_its_own_commit() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    whole = bench.timetable(1, daily(SANG))
+    bench.send(TimetableReleased(whole))
+    assert bench.answers() == []
+    bench.send(JobSaved(whole))
+    assert bench.answers() == [("accepted", None)]
