@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,14 @@ class CodeBook:
             ) from error
 
     def give_out(self, station: StationId, area: str, name: str, now: UtcMs, hours: int = HOURS) -> Code:
-        """A new code for a station. Earlier ones for it, and those out of date, are gone."""
+        """A new code for a station. Earlier ones for it are gone; those out of date too, where the book is full.
+
+        Not before: by a clock ahead every technician who is on his way would lose his.
+        """
         with self.changing() as entries:
-            for slot, entry in list(entries.items()):
-                if entry.station == station or entry.expires < now:
-                    del entries[slot]
+            _remove(entries, lambda entry: entry.station == station)
+            if len(entries) >= CODES_MAX:
+                _remove(entries, lambda entry: entry.expires < now)
             if len(entries) >= CODES_MAX:
                 raise KeyringError(
                     f"codes: sổ đã có {CODES_MAX} mã, kể cả mã đã dùng; chờ mã quá hạn, hoặc hủy mã đã dùng / the book "
@@ -94,10 +97,7 @@ class CodeBook:
     def drop(self, station: str) -> int:
         """Take back the codes of a station; how many there were."""
         with self.changing() as entries:
-            slots = [slot for slot, entry in entries.items() if entry.station == station]
-            for slot in slots:
-                del entries[slot]
-        return len(slots)
+            return _remove(entries, lambda entry: entry.station == station)
 
     def drop_all(self) -> tuple[StationId, ...]:
         """Take every code back; whose they were."""
@@ -116,6 +116,18 @@ class CodeBook:
             if entries != before:
                 listed = {slot: _entry(entry) for slot, entry in entries.items()}
                 write_durably(self._path, dump({"type": "codes", "codes": listed}))
+
+
+def _remove(entries: dict[str, Entry], what: Callable[[Entry], bool]) -> int:
+    slots = [slot for slot, entry in entries.items() if what(entry)]
+    for slot in slots:
+        del entries[slot]
+    return len(slots)
+
+
+def is_good(entry: Entry, now: UtcMs) -> bool:
+    """Whether its hours have not passed. One that a clock ahead has given out would be good for a year: it is not."""
+    return 0 <= entry.expires - now <= HOURS_MAX * HOUR_MS
 
 
 def tried(entry: Entry) -> Entry:

@@ -18,6 +18,7 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -233,13 +234,22 @@ class Keyring:
             raise KeyringError(
                 f"id: {station} đã bỏ; dùng lại thì `codes new` / {station} was taken off; `codes new` brings it back"
             )
-        if station in self.stations or not _made(folder.directory):
+        if station in self.stations:
             raise KeyringError(
                 f"id: {station} đã đăng ký; dùng mã khác, hoặc xóa thư mục và mục ghi của trạm / {station} is enrolled "
                 "already; take another id, or remove its folder and entry"
             )
-        key = self._fill(folder, station)
-        self.admit(Enrolled(StationId(station), area, named, key.public))
+        if not _made(folder.directory):
+            raise KeyringError(
+                f"id: {station} có thư mục mà chưa được ghi: có người đang đăng ký nó, hoặc lần trước bị ngắt, khi đó "
+                f"xóa thư mục rồi chạy lại / {station} has a folder and no entry: somebody enrols it right now, or an "
+                f"attempt was cut short, then remove the folder and repeat: {folder.directory}"
+            )
+        try:
+            self.admit(Enrolled(StationId(station), area, named, self._fill(folder, station).public))
+        except BaseException:
+            shutil.rmtree(folder.directory, ignore_errors=True)  # nobody has it, and it would keep the id
+            raise
         return folder
 
     def place_for(self, station: str, area: str, name: str = "") -> str:
@@ -312,8 +322,9 @@ class Keyring:
         with alone(self.directory / "stations.lock"):
             known = self._read_stations()
             one = entry(known)
-            self._take_in({**known, one.station: one})
-            write_stations(self.directory / "stations.json", self.realm, self.ever)
+            ever = {**known, one.station: one}
+            write_stations(self.directory / "stations.json", self.realm, ever)
+            self._take_in(ever)
 
     def _take_in(self, ever: Mapping[StationId, Enrolled]) -> None:
         self.ever, self.stations = ever, {station: one for station, one in ever.items() if not one.gone}

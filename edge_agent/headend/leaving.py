@@ -6,16 +6,19 @@ and as long as it runs also what it fetches by itself: the heads and papers of i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.core.units import StationId
 from edge_agent.headend.code_book import CodeBook
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import PkiError
 from edge_agent.headend.station_certificates import alone_with_them, known, take_back
+
+NOT_REVOKED = "CHƯA thu hồi được chứng thư / its certificates are NOT revoked"
+NOT_DROPPED = "CHƯA hủy được mã một lần / its codes are NOT taken back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,26 @@ def take_off(directory: Path, station: str) -> Left:
         enrolled = find(keyring, station)
         # First what no other file that is damaged may hinder: a broker that runs hands it nothing more.
         keyring.take_off(enrolled.station)
-        try:
-            shown = known(keyring, enrolled.station)
-            take_back(keyring, shown)
-        except PkiError as error:
-            raise KeyringError(
-                f"{station}: ĐÃ BỎ trạm, nhưng CHƯA thu hồi được chứng thư; sửa rồi chạy lại lệnh này / is taken off, "
-                f"but its certificates are NOT revoked; mend this, then repeat the command: {error}"
-            ) from error
-        finally:
-            # The box that has used one is given its place again by the same.
-            codes = CodeBook(directory).drop(station)
-    return Left(len(shown), codes)
+        certificates, revoked = _as_far_as_it_goes(NOT_REVOKED, lambda: _revoke(keyring, enrolled.station))
+        # The box that has used one is given its place again by the same.
+        codes, dropped = _as_far_as_it_goes(NOT_DROPPED, lambda: CodeBook(directory).drop(station))
+    if left_undone := [told for told in (revoked, dropped) if told]:
+        raise KeyringError(
+            f"{station}: ĐÃ BỎ trạm, nhưng chưa xong; sửa rồi chạy lại lệnh này / is taken off, but not all is done; "
+            f"mend this, then repeat the command: {'; '.join(left_undone)}"
+        )
+    return Left(certificates, codes)
+
+
+def _revoke(keyring: Keyring, station: StationId) -> int:
+    shown = known(keyring, station)
+    take_back(keyring, shown)
+    return len(shown)
+
+
+def _as_far_as_it_goes(undone: str, do: Callable[[], int]) -> tuple[int, str]:
+    """How many it was, and what is left undone: what hinders one step must neither hinder nor hide the other."""
+    try:
+        return do(), ""
+    except (HeadendError, OSError) as error:
+        return 0, f"{undone}: {error}"

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,8 +43,9 @@ from edge_agent.headend.manifests import (
 from edge_agent.headend.outbox import Outbox
 from edge_agent.trust.bundle import read_document
 from edge_agent.trust.documents import ROOT, is_above
-from edge_agent.trust.envelope import Envelope, open_envelope
+from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from edge_agent.trust.fields import HASH, Fields
+from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.manifests import parse_head, read_manifest, write_manifest
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError, dump, parse
@@ -115,7 +116,7 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
     scopes = _scopes(keyring)
     on_shelf = {scope: _head_on(shelf, scope) for scope in scopes}
     if anew or any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
-        memory = _begun_anew(memory, now)
+        memory = _begun_anew(memory, now, _newest_epoch(keyring, shelf, scopes))
     orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes(now)]
     _put_roots(shelf, keyring.documents)
     trust = {area: listed_trust(keyring.documents, area) for area in set(scopes.values())}
@@ -171,10 +172,17 @@ def _claim(shelf: Path, ward: str) -> None:
     write_durably(path, ward.encode(), EVERYBODY_READS)
 
 
-def _begun_anew(memory: Memory, now: UtcMs) -> Memory:
-    """An epoch above every one that an honest clock has given out; counters begin anew in it."""
+def _begun_anew(memory: Memory, now: UtcMs, on_shelf: int) -> Memory:
+    """An epoch above every one that was given out, also by a clock ahead; counters begin anew in it."""
     scopes = {scope: replace(given, counter=0) for scope, given in memory.scopes.items()}
-    return Memory(max(now, memory.epoch + 1), scopes)
+    return Memory(max(now, memory.epoch + 1, on_shelf + 1), scopes)
+
+
+def _newest_epoch(keyring: Keyring, shelf: Path, scopes: Iterable[str]) -> int:
+    """Of the heads there that stations believe: whoever else writes on a shelf drives no epoch up."""
+    keys = {key for role in keyring.trust.roles if OrderType.HEAD in role.orders for key in role.keys}
+    signed = [head for scope in scopes if (head := _head_on(shelf, scope, keys)) is not None]
+    return max((head.epoch for head in signed if head.epoch < INTEGER_MAX), default=0)
 
 
 def _content(manifest: Manifest, realm: str) -> str:
@@ -255,10 +263,13 @@ def _head_path(shelf: Path, scope: str) -> Path:
     return shelf / "head" / scope / HEAD_FILE
 
 
-def _head_on(shelf: Path, scope: str) -> Head | None:
+def _head_on(shelf: Path, scope: str, by: Collection[PublicKey] | None = None) -> Head | None:
+    """What is told to be in force; with ``by`` only where one of these has signed it."""
     try:
         opened = open_envelope(_head_path(shelf, scope).read_bytes())
-        return parse_head(Fields(parse(opened.payload))) if isinstance(opened, Envelope) else None
+        if not isinstance(opened, Envelope) or (by is not None and not signers_of(opened, by)):
+            return None
+        return parse_head(Fields(parse(opened.payload)))
     except (FileNotFoundError, WireError):
         return None
 

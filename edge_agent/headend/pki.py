@@ -125,16 +125,15 @@ def revocations(directory: Path) -> Path:
 def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datetime | None = None) -> None:
     """Take these back, for ever: brokers that read the list turn them away at the next connection.
 
-    What was taken back so long ago that it has ended by itself goes off the list, or that would only grow.
+    None goes off the list, also when it has ended: by a clock ahead a stolen box would be let in again. So it grows by
+    some 40 bytes with each that was ever taken back.
     """
     if not certificates:
         return
     path, at = directory / "crl.pem", now or datetime.now(UTC)
     with _alone_with_the_list(directory):
-        ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
-        listed = {serial: date for serial, date in taken_back(directory).items() if date > ended}
-        # By its own beginning where our clock is behind that: it must not go off the list before it has ended.
-        fresh = {one.serial_number: max(at, one.not_valid_before_utc) for one in certificates}
+        listed = taken_back(directory)
+        fresh = dict.fromkeys((one.serial_number for one in certificates), at)
         if fresh.keys() - listed.keys():
             _write_revocations(load_authority(directory), path, {**fresh, **listed})
 
@@ -331,8 +330,15 @@ def _builder(
 
 
 def _term(authority: Authority, now: datetime | None) -> tuple[datetime, datetime]:
-    start, end = _dates(now, LEAF_DAYS)
-    return start, min(end, authority.certificate.not_valid_after_utc)
+    now = now or datetime.now(UTC)
+    (start, end), last = _dates(now, LEAF_DAYS), authority.certificate.not_valid_after_utc
+    if last <= now:
+        raise PkiError(
+            f"{authority.path}: hết hạn từ {last:%d/%m/%Y}, không cấp được chứng thư; chạy `certificates renew`, và "
+            "xem đồng hồ máy này / the authority has ended, and certifies nobody: run `certificates renew`, unless "
+            "this machine's clock is ahead"
+        )
+    return start, min(end, last)
 
 
 def _dates(now: datetime | None, days: int) -> tuple[datetime, datetime]:

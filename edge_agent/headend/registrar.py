@@ -18,10 +18,10 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, SECOND_MS, MonoMs, StationId, UtcMs
-from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
+from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, is_good, tried
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import EARLY_DAYS, PkiError, certify_client, load_authority
+from edge_agent.headend.pki import EARLY_DAYS, PkiError, certify_client, load_authority, taken_back
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.headend.station_certificates import KEPT_MAX, alone_with_them, issued, keep, known, take_back
 from edge_agent.identity import messages
@@ -92,7 +92,7 @@ class Registrar:
             raise Refused(Refusal.MALFORMED) from error
         entry = self._proven(request)
         station = entry.station
-        if now > entry.expires:
+        if not is_good(entry, now):
             raise Refused(Refusal.CODE_EXPIRED, station)
         asked = _asked(request.csr, station)
         if not request.possessed:
@@ -203,7 +203,11 @@ class Registrar:
         # One that begins later was made when our clock was ahead: given again, it would silence the station until then.
         if last.public != asked.der or last.begins > now or due(Now(MonoMs(0), now, ClockSource.NTP, 0), last):
             return None
-        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        standing = x509.load_pem_x509_certificate(pem)
+        # A replacement that was cut short has taken it back, and the broker turns it away.
+        if standing.serial_number in taken_back(self._keyring.directory / "pki"):
+            return None
+        return standing.public_bytes(Encoding.DER)
 
     def _authority(self) -> bytes:
         return load_authority(self._keyring.directory / "pki").certificate.public_bytes(Encoding.DER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import ssl
 import threading
@@ -202,7 +203,7 @@ def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_
     def meanwhile(authority: pki.Authority, directory: Path, client_id: str) -> pki.Issued:
         if not told:
             told.append("")
-            with pytest.raises(KeyringError, match="tram-09 is enrolled already") as caught:
+            with pytest.raises(KeyringError, match="tram-09 has a folder and no entry") as caught:
                 other.enrol("tram-09", WARD)
             told.append(str(caught.value))
         return issue(authority, directory, client_id)
@@ -212,6 +213,21 @@ def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_
     assert len(told) == 2
     made = ssl.create_default_context()
     made.load_cert_chain(folder.tls.certificate, folder.tls.key)  # of one pair, or this raises
+
+
+@pytest.mark.parametrize("where", ["pki", "keyring", "enrolment"])
+def test_a_full_disk_keeps_no_station_out_for_good(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"edge_agent.headend.{where}.write_durably", full)
+        with pytest.raises(OSError, match="No space"):
+            keyring.enrol("tram-01", WARD)
+    assert keyring.stations == Keyring(keyring.directory).stations == {}
+    assert keyring.enrol("tram-01", WARD).tls.certificate.exists()
 
 
 @pytest.mark.parametrize(

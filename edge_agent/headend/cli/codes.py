@@ -6,7 +6,7 @@ import argparse
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_yes, add_zone, whole
-from edge_agent.headend.code_book import HOURS, HOURS_MAX, TRIES_MAX, CodeBook, Entry
+from edge_agent.headend.code_book import HOURS, HOURS_MAX, TRIES_MAX, CodeBook, Entry, is_good
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -120,6 +120,8 @@ def _state(entry: Entry, now: UtcMs) -> str:
         return f"ĐÃ HỦY sau {entry.tries} lần thử sai / BURNT by wrong tries"
     if now > entry.expires:
         return "quá hạn / out of date"
+    if not is_good(entry, now):
+        return "KHÔNG dùng được: cấp khi đồng hồ máy này chạy nhanh, cấp mã mới / NO good: given out by a clock ahead"
     return f"chưa dùng, thử sai {entry.tries} lần / not used, {entry.tries} wrong tries"
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
-from edge_agent.core.units import HOUR_MS, StationId, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.headend import code_book
 from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.pki import PkiError, renew_authority
 from edge_agent.headend.registrar import Refused
 from edge_agent.identity.codes import SECRET_CHARS, Code, new_code
 from edge_agent.identity.messages import Refusal
@@ -75,12 +77,25 @@ def test_a_new_code_takes_no_slot_in_which_another_stations_lies(desk: Desk, mon
     assert {one.station for one in CodeBook(desk.keyring.directory).entries().values()} == {"dt-02", STATION}
 
 
-def test_a_code_that_is_out_of_date_makes_room_for_a_new_one(desk: Desk) -> None:
+def test_a_code_that_is_out_of_date_makes_room_for_a_new_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or a province that has let a thousand lapse could enrol nobody any more."""
+    monkeypatch.setattr(code_book, "CODES_MAX", 2)
     desk.code("dt-02")
     kept = desk.code("dt-03", UtcMs(NOW + 1)).slot
     new = desk.code(now=UtcMs(NOW + HOURS * HOUR_MS + 1)).slot
     assert CodeBook(desk.keyring.directory).entries().keys() == {kept, new}
+
+
+def test_a_clock_ahead_for_an_hour_takes_nobodys_code(desk: Desk, box: Box) -> None:
+    code = desk.code()  # the technician is on his way
+    desk.code("dt-02", UtcMs(NOW + 30 * DAY_MS))
+    assert enrol(desk, box, code, UtcMs(NOW + HOUR_MS)).station == STATION
+
+
+def test_a_code_of_a_clock_ahead_is_good_for_no_year(desk: Desk, box: Box) -> None:
+    code = desk.code(now=UtcMs(NOW + 365 * DAY_MS))
+    assert_refused(Refusal.CODE_EXPIRED, lambda: enrol(desk, box, code, UtcMs(NOW + 300 * DAY_MS)))
+    assert desk.keyids == {}
 
 
 def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
@@ -116,3 +131,14 @@ def test_a_damaged_book_of_codes_is_named(desk: Desk) -> None:
     (desk.keyring.directory / "codes.json").write_text('{"type":"codes","codes":{"??":{}}}')
     with pytest.raises(KeyringError, match=r"codes\.json: tệp hỏng.*a slot has 3 characters"):
         desk.code()
+
+
+def test_where_the_authority_has_ended_a_good_code_is_answered_with_the_remedy_and_stays_good(
+    desk: Desk, box: Box
+) -> None:
+    then = UtcMs(NOW + 4_000 * DAY_MS)
+    code = desk.code(now=then)
+    with pytest.raises(PkiError, match="`certificates renew`"):
+        enrol(desk, box, code, then)
+    renew_authority(desk.keyring.directory / "pki", datetime.fromtimestamp(then / 1000, UTC))
+    assert enrol(desk, box, code, then).station == STATION

@@ -100,7 +100,7 @@ def test_a_removal_that_was_cut_short_is_done_to_its_end_when_it_is_asked_for_ag
 
     with monkeypatch.context() as patched:
         patched.setattr(leaving, "take_back", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(KeyringError, match=r"CHƯA thu hồi được chứng thư.*No space"):
             taken_off(desk)
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(), NOW))
     assert taken_off(desk).certificates == 1
@@ -112,14 +112,22 @@ def test_a_damaged_list_of_certificates_or_of_codes_keeps_no_stolen_box_on_the_l
     listed, codes = desk.keyring.directory / "issued" / f"{STATION}.pem", desk.keyring.directory / "codes.json"
     whole = listed.read_bytes()
     listed.write_bytes(b"")
-    with pytest.raises(KeyringError, match="ĐÃ BỎ trạm, nhưng CHƯA thu hồi được chứng thư"):
+    with pytest.raises(KeyringError, match=r"ĐÃ BỎ trạm, nhưng chưa xong.*CHƯA thu hồi được chứng thư"):
         taken_off(desk)
     assert desk.keyids == {}
     listed.write_bytes(whole)
     codes.write_bytes(b"{")
-    with pytest.raises(KeyringError, match=r"codes\.json"):
+    with pytest.raises(KeyringError, match=r"ĐÃ BỎ trạm.*CHƯA hủy được mã một lần.*codes\.json"):
         taken_off(desk)
     assert revoked(desk) == serials(first)
+
+
+def test_where_both_files_are_damaged_both_are_named(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    for name in (f"issued/{STATION}.pem", "codes.json"):
+        (desk.keyring.directory / name).write_bytes(b"")
+    with pytest.raises(KeyringError, match=r"CHƯA thu hồi được chứng thư.*CHƯA hủy được mã một lần"):
+        taken_off(desk)
 
 
 def test_a_certificate_that_was_carried_and_renewed_is_counted_once(desk: Desk) -> None:

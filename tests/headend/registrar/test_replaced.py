@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 
 import pytest
@@ -108,3 +109,21 @@ def test_a_code_that_was_used_before_a_replacement_does_not_bring_the_old_box_ba
     enrol(desk, fresh, desk.code())
     assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, first))
     assert desk.keyids == {STATION: fresh.signer.keyid}
+
+
+def test_a_replacement_that_was_cut_short_gives_the_old_box_no_certificate_that_the_broker_turns_away(
+    desk: Desk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(desk, box, desk.code())
+    code = desk.code()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registrar, "keep", full)
+        with pytest.raises(OSError, match="No space"):
+            enrol(desk, new_box(), code)
+    assert desk.keyids == {STATION: box.signer.keyid}
+    given = renewed(desk, box.renews(), NOW)
+    assert x509.load_der_x509_certificate(given).serial_number not in revoked(desk)
