@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.core.units import HOUR_MS, StationId, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.durable import write_durably
 from edge_agent.headend.enrolment import STATION_NAME
 from edge_agent.headend.errors import KeyringError
@@ -25,6 +25,8 @@ from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 
 HOURS, HOURS_MAX = 72, 24 * 14
 # Long enough for a technician's way into the mountains; a code that lies about longer is a code that somebody finds.
+AHEAD_MAX_MS = DAY_MS
+# A headend's clock that was set right by some hours takes no code from a technician who is on his way.
 TRIES_MAX = 10
 # Wrong proofs of one slot. Of 2^60 secrets that is nothing; whoever burns codes so makes work, and gets nothing.
 CODES_MAX = 1_000
@@ -127,7 +129,7 @@ def _remove(entries: dict[str, Entry], what: Callable[[Entry], bool]) -> int:
 
 def is_good(entry: Entry, now: UtcMs) -> bool:
     """Whether its hours have not passed. One that a clock ahead has given out would be good for a year: it is not."""
-    return 0 <= entry.expires - now <= HOURS_MAX * HOUR_MS
+    return 0 <= entry.expires - now <= HOURS_MAX * HOUR_MS + AHEAD_MAX_MS
 
 
 def tried(entry: Entry) -> Entry:

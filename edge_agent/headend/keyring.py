@@ -230,6 +230,7 @@ class Keyring:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
         named = self.place_for(station, area, name)
         folder = self.folder(station)
+        self.see_stations()
         if station in self.ever.keys() - self.stations.keys():
             raise KeyringError(
                 f"id: {station} đã bỏ; dùng lại thì `codes new` / {station} was taken off; `codes new` brings it back"

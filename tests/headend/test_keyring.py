@@ -215,6 +215,12 @@ def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_
     made.load_cert_chain(folder.tls.certificate, folder.tls.key)  # of one pair, or this raises
 
 
+def test_a_station_that_somebody_else_has_enrolled_since_is_called_enrolled(keyring: Keyring) -> None:
+    Keyring(keyring.directory).enrol("tram-01", WARD)
+    with pytest.raises(KeyringError, match="enrolled already"):
+        keyring.enrol("tram-01", WARD)
+
+
 @pytest.mark.parametrize("where", ["pki", "keyring", "enrolment"])
 def test_a_full_disk_keeps_no_station_out_for_good(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch, where: str

@@ -11,13 +11,13 @@ import pytest
 
 from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.headend import code_book
-from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
+from edge_agent.headend.code_book import HOURS, HOURS_MAX, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.pki import PkiError, renew_authority
 from edge_agent.headend.registrar import Refused
 from edge_agent.identity.codes import SECRET_CHARS, Code, new_code
 from edge_agent.identity.messages import Refusal
-from tests.headend.registrar.desks import NOW, STATION, Box, Desk, assert_refused, enrol, new_box
+from tests.headend.registrar.desks import AREA, NOW, STATION, Box, Desk, assert_refused, enrol, new_box
 
 
 def test_a_code_is_good_until_its_hour_and_no_longer(desk: Desk, box: Box) -> None:
@@ -96,6 +96,13 @@ def test_a_code_of_a_clock_ahead_is_good_for_no_year(desk: Desk, box: Box) -> No
     code = desk.code(now=UtcMs(NOW + 365 * DAY_MS))
     assert_refused(Refusal.CODE_EXPIRED, lambda: enrol(desk, box, code, UtcMs(NOW + 300 * DAY_MS)))
     assert desk.keyids == {}
+
+
+def test_a_clock_that_is_set_back_by_some_hours_takes_nobodys_code(desk: Desk, box: Box) -> None:
+    code = CodeBook(desk.keyring.directory).give_out(
+        StationId(STATION), AREA, "Trạm 1", UtcMs(NOW + 7 * HOUR_MS), HOURS_MAX
+    )
+    assert enrol(desk, box, code, NOW).station == STATION
 
 
 def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
