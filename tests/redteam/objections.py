@@ -99,6 +99,8 @@ def without_a_welcome_only_new_warnings_sound(heard: Heard, programme: Programme
     taken = memory.since(order.order_id, heard.run.begins) is not None and programme.urgent
     if taken and any(memory.first[order.order_id] < died <= heard.run.begins for died in memory.deaths):
         return None  # it was taken while the time was known, and a crash has cut it off (8.5)
+    if programme.urgent and heard.begins_again:
+        return None  # it had begun by the floor of then, and a crash has cut it off
     floor, signed = heard.belief.floor, order.payload["issued_at"]
     if not programme.urgent or signed < floor:
         return f"no welcome since the start, signed at {signed}, and the last signed time is {floor}"
@@ -144,7 +146,7 @@ def a_revoked_key_orders_nothing(heard: Heard, programme: Programme) -> str | No
 @_objection
 def nothing_ordinary_begins_when_the_grace_is_over(heard: Heard, programme: Programme) -> str | None:
     """By a clock that a centre has told; a warning never stops for that (6.11)."""
-    creed = heard.memory.creed(heard.run.begins - OBEYED_MS)
+    creed = heard.memory.creed(heard.run.begins - ARMED_MS)
     if programme.urgent or not (heard.timed and heard.belief.dates and creed):
         return None
     until = creed.ordinary_until
@@ -231,7 +233,7 @@ def a_lock_and_a_stop_are_obeyed(heard: Heard, programme: Programme) -> str | No
         if not heard.knew(command) or not command.is_for(heard.station) or heard.may_be_over(command):
             continue
         zones = set(command.payload["audience"]["zones"]) if command.does == "lock" else set()
-        hit = not zones or any(zones & routed for _, routed in heard.run.routes)
+        hit = not zones or bool(zones & heard.zones)
         newer = command.does == "all_stop" and programme.order.payload["issued_at"] >= command.payload["issued_at"]
         first = heard.memory.first[command.order_id]
         if hit and not newer and heard.run.begins < first + 1_000 * command.payload["do"]["for_s"] - SECOND_MS:
@@ -248,7 +250,7 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
         overlaps = window.payload["begins"] + CLOCK_MS < heard.utc < window.payload["ends"] - CLOCK_MS
         if window.payload["kind"] == "silence" and overlaps and heard.knew(window):
             zones = set(window.payload["audience"]["zones"])
-            if window.is_for(heard.station) and (not zones or any(zones & routed for _, routed in heard.run.routes)):
+            if window.is_for(heard.station) and (not zones or zones & heard.zones):
                 return f"silenced by {window.order_id}"
     for first, last in (_quiet(heard, OBEYED_MS), _quiet(heard, 0)):  # one that allows it may have just come
         if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
