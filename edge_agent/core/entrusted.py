@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import enforcing, key_hours, offers, sounding
+from edge_agent.core import enforcing, key_hours, offers, sounding, zones
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
 from edge_agent.core.job import Accepted, Job, JobClass
-from edge_agent.core.occurrence import Cause
+from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Told, Turn
@@ -79,6 +79,15 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     # As they are now: what was chosen by one of these rules may be over with it.
     for known in [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
+    _begin_nothing_that_has_expired(turn)
+
+
+def _begin_nothing_that_has_expired(turn: Turn) -> None:
+    """What has its relays closed, and no first sample yet, must not begin either. What sounds is heard to its end."""
+    armed = [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]
+    for play in armed:
+        if turn.now.mono < play.start_at and expired(turn.state, turn.job_of(play), turn.now):
+            sounding.stop_in(turn, play, dict.fromkeys(zones.in_it(play), Reason.TRUST_EXPIRED))
 
 
 def _judged_again(turn: Turn, today: Accepted | AcceptedRule) -> None:

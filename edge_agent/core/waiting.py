@@ -28,7 +28,7 @@ from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.plays import Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base
-from edge_agent.core.state import KnownJob, KnownRule, State, Turn
+from edge_agent.core.state import KnownJob, KnownRule, State, Turn, Unproven
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 
 SAVE_WAIT_MS = 1 * SECOND_MS
@@ -152,7 +152,9 @@ def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
 def over_by(state: State, known: KnownJob) -> Reason | None:
     """Why a job that the journal brought back is over: the process ended before it could say so."""
     if known.held:
-        return None
+        # One that had begun without a time: where a welcome has told since that it is old, that was all of it (7.11).
+        past = known.unproven is Unproven.SOUNDS and known.job.not_after < state.trust.floor(state.floor)
+        return Reason.EXPIRED if past else None
     cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
     if cancelled:
         return Reason.CANCELLED

@@ -218,6 +218,36 @@ def test_expired_documents_stop_what_was_planned_before() -> None:
     assert (planned, "rejected", "trust_expired") in bench.outcomes()
 
 
+@pytest.mark.parametrize("device_answers", [True, False], ids=["the device has it", "its relays are closing"])
+def test_what_has_its_relays_closed_does_not_begin_when_the_grace_is_shown_to_be_over(device_answers: bool) -> None:
+    """A document that a station had missed came in the second before the first sample."""
+    bench = at_work()
+    if not device_answers:
+        bench.deaf |= {fx.SwitchRelay}
+    planned = bench.at(60, job_id="planned")
+    bench.pass_s(59)
+    assert bench.phase(planned) is (Phase.PLAYING if device_answers else Phase.ARMED)
+    expire(bench, TRUST_GRACE_MS + 1_000)
+    bench.pass_s(0.1)
+    if device_answers:
+        assert len(bench.every(fx.StopPlay)) == 1
+        bench.end(planned, Reason.STOPPED, ms=0)
+    bench.pass_s(5)
+    assert bench.closed() == set()
+    assert bench.outcomes() == [(planned, "interrupted" if device_answers else "rejected", "trust_expired")]
+
+
+@pytest.mark.parametrize("past_ms", [TRUST_GRACE_MS - 1_000, TRUST_GRACE_MS + 1_000])
+def test_what_sounds_when_the_grace_is_shown_to_be_over_is_heard_to_its_end(past_ms: int) -> None:
+    bench = at_work()
+    bulletin = bench.playing(job_id="bulletin")
+    bench.pass_s(2)
+    expire(bench, past_ms)
+    bench.pass_s(1)
+    assert bench.every(fx.StopPlay) == []
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
 def test_expired_documents_never_stop_an_emergency() -> None:
     bench = at_work()
     expire(bench, TRUST_GRACE_MS + 400 * DAY_MS)

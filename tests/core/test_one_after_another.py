@@ -16,9 +16,11 @@ from edge_agent.core.events import (
     JobSaved,
     JournalFailed,
     LogCompared,
+    Mark,
     PaperRead,
     Restored,
     SavedJob,
+    SavedMark,
     TimetableReleased,
     TrustChanged,
 )
@@ -375,3 +377,25 @@ def test_a_timetable_that_was_forgotten_and_sent_again_waits_for_its_own_commit(
     assert bench.answers() == []
     bench.send(JobSaved(whole))
     assert bench.answers() == [("accepted", None)]
+
+
+@pytest.mark.parametrize(
+    ("mark", "outcome"),
+    [(Mark.FIRST_SAMPLE, ("old", "interrupted", "power_cut")), (Mark.INTENT, ("old", "expired", "expired"))],
+)
+@pytest.mark.parametrize("known_to_be_over", [False, True])
+def test_a_warning_that_a_welcome_has_shown_to_be_old_while_it_sounded_does_not_come_back_with_the_power(
+    mark: Mark, outcome: tuple[str, str, str], known_to_be_over: bool
+) -> None:
+    """That was all of it. Where it may still be valid, it begins again."""
+    bench = Bench()
+    old = of_noon(bench, "old")
+    floor = UtcMs(old.not_after + (1 if known_to_be_over else 0))
+    bench.now = Now(MonoMs(1_000_000), floor, ClockSource.FLOOR, 0)
+    saved = SavedJob(replace(bench.accept(old), signers=TWO), UtcMs(makers.NOON), True)
+    marks = (SavedMark(old.job_id, UtcMs(makers.NOON), mark, 1),)
+    booted(bench, Restored((saved,), marks, {}, 0, 0, "e1", floor=floor))
+    bench.pass_s(60)
+    assert starts(bench) == (0 if known_to_be_over else 1)
+    if known_to_be_over:
+        assert (bench.outcomes(), bench.state.jobs) == ([outcome], {})

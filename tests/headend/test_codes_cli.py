@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main as station_main
-from edge_agent.core.units import HOUR_MS, StationId
+from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.headend.cli import main
 from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook, Taken
 from edge_agent.headend.headend import utc_now
@@ -82,6 +82,15 @@ def test_codes_are_listed_with_what_became_of_them_but_never_shown_again(
     assert main(["codes", "drop", "tram-01", "--dir", str(ward)]) == 0
     assert "đã hủy 1 mã của tram-01 / 1 taken back" in capsys.readouterr().out
     assert CodeBook(ward).entries() == {}
+
+
+def test_a_code_that_a_clock_ahead_has_given_out_is_listed_as_no_good(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = CodeBook(ward).give_out(StationId("tram-01"), AREA, "Trạm 1", UtcMs(utc_now() + 365 * DAY_MS))
+    assert main(["codes", "list", "--dir", str(ward)]) == 0
+    listed = capsys.readouterr().out
+    assert f"{code.slot}…: tram-01, {AREA}; KHÔNG dùng được: cấp khi đồng hồ máy này chạy nhanh" in listed
 
 
 def test_codes_of_a_mistyped_station_are_not_said_to_be_taken_back(

@@ -73,13 +73,6 @@ class Heard:
         """Those that hear something of it; one may be taken out between its relay and the first sample."""
         return {zone for zone, _, _ in self.run.spans(self.run.ends)}
 
-    @property
-    def begins_again(self) -> bool:
-        """Whether the crash before it has cut off an earlier attempt, which was judged by itself (8.5)."""
-        name, died = _occurrence(self.run), max((at for at in self.memory.deaths if at <= self.run.begins), default=0)
-        before = [run for run in self.life.worlds[self.station].runs if _occurrence(run) == name]
-        return any(run.begins < died and run.stopped is not None and run.stopped >= died for run in before)
-
     def knew(self, order: Given, obeyed_ms: int = OBEYED_MS) -> bool:
         """Whether the station had obeyed it, for so long, when this sound began."""
         return self._obeyed(order, self.run.begins - obeyed_ms)
@@ -132,8 +125,3 @@ class Heard:
         """What a revoked key has ordered holds no more."""
         since = self.memory.since(order.order_id, at)
         return since is not None and self.revoked(order, since) is None
-
-
-def _occurrence(run: Run) -> str:
-    """Of which job and instant it is an attempt."""
-    return run.play.play_id.rsplit(".", 1)[0]

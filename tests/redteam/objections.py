@@ -99,8 +99,6 @@ def without_a_welcome_only_new_warnings_sound(heard: Heard, programme: Programme
     taken = memory.since(order.order_id, heard.run.begins) is not None and programme.urgent
     if taken and any(memory.first[order.order_id] < died <= heard.run.begins for died in memory.deaths):
         return None  # it was taken while the time was known, and a crash has cut it off (8.5)
-    if programme.urgent and heard.begins_again:
-        return None  # it had begun by the floor of then, and a crash has cut it off
     floor, signed = heard.belief.floor, order.payload["issued_at"]
     if not programme.urgent or signed < floor:
         return f"no welcome since the start, signed at {signed}, and the last signed time is {floor}"
@@ -146,7 +144,7 @@ def a_revoked_key_orders_nothing(heard: Heard, programme: Programme) -> str | No
 @_objection
 def nothing_ordinary_begins_when_the_grace_is_over(heard: Heard, programme: Programme) -> str | None:
     """By a clock that a centre has told; a warning never stops for that (6.11)."""
-    creed = heard.memory.creed(heard.run.begins - ARMED_MS)
+    creed = heard.memory.creed(heard.run.begins - OBEYED_MS)
     if programme.urgent or not (heard.timed and heard.belief.dates and creed):
         return None
     until = creed.ordinary_until

@@ -17,10 +17,8 @@ from tests.redteam.life import Life
 from tests.redteam.memory import Memory
 from tests.redteam.objections import (
     ARMED_MS,
-    nothing_ordinary_begins_when_the_grace_is_over,
     only_what_was_signed,
     quiet_hours_and_silences_are_kept,
-    without_a_welcome_only_new_warnings_sound,
 )
 from tests.redteam.offices import Offices
 from tests.redteam.papers import WARD
@@ -197,37 +195,3 @@ def test_a_zone_that_a_silence_took_out_before_the_first_sample_has_heard_nothin
     assert quiet_hours_and_silences_are_kept(Heard(one, HERE, run), programme) is None
     both = replace(run, routes=[(0, frozenset({ZoneId("cho"), ZoneId("dinh")}))])
     assert quiet_hours_and_silences_are_kept(Heard(one, HERE, both), programme) == f"silenced by {silence.order_id}"
-
-
-def test_what_has_its_relays_closed_when_a_document_shows_the_grace_to_be_over_goes_on_and_nothing_later() -> None:
-    one = lived(
-        Happening(5_000, "ceremony", {"name": "lapse", "fate": {"not_to": (HERE,)}}),
-        order(285_000, 4, **BULLETIN | {"when": "at", "in_s": 15}),
-        Happening(298_350, "network_cut", {"station": HERE, "for_ms": 500}),
-    )
-    run, programme = run_of(one, "dong-thanh-4"), one.ledger.programmes["dong-thanh-4"]
-    assert nothing_ordinary_begins_when_the_grace_is_over(Heard(one, HERE, run), programme) is None
-    later = replace(run, begins=run.begins + ARMED_MS)
-    objection = nothing_ordinary_begins_when_the_grace_is_over(Heard(one, HERE, later), programme)
-    assert objection is not None
-    assert objection.startswith("the documents' grace was over at ")
-
-
-def test_what_began_without_a_welcome_begins_again_behind_the_crash_that_cut_it_off_and_behind_no_other() -> None:
-    """Meanwhile a welcome had told that it is from before the floor."""
-    one = lived(
-        Happening(3_000, "no_welcomes", {"station": HERE, "for_ms": 64_000}),
-        order(5_000, 1, **WARNING | {"valid_ms": 20_000, "loops": 4, "fate": {"late_ms": 30_000}}),
-        Happening(10_000, "factory_reset", {"station": HERE}),
-        Happening(84_000, "no_welcomes", {"station": HERE, "for_ms": 600_000}),
-        Happening(85_000, "power_cut", {"station": HERE, "for_ms": 2_000}),
-        order(200_000, 2, kind="command", what="self_test"),
-    )
-    programme = one.ledger.programmes["dong-thanh-1"]
-    first, again = (run for run in one.worlds[HERE].runs if run.job_id == "dong-thanh-1")
-    assert first.stopped == 85_000 < again.begins
-    assert without_a_welcome_only_new_warnings_sound(Heard(one, HERE, again), programme) is None
-    one.memories[HERE].died(again.begins - 1)
-    objection = without_a_welcome_only_new_warnings_sound(Heard(one, HERE, again), programme)
-    assert objection is not None
-    assert objection.startswith("no welcome since the start")
