@@ -12,7 +12,7 @@ from edge_agent.core import policy, switching
 from edge_agent.core.effects import Level, RoutePlay, StopPlay
 from edge_agent.core.job import Job, JobClass, Preemption
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.plays import HOLDS, Ending, GoesOn, Occurrence, ZonePart
+from edge_agent.core.plays import HOLDS, Ending, GoesOn, Occurrence, ZonePart, ZoneRun
 from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.programme import ZoneFeed, length_ms
 from edge_agent.core.reasons import Reason
@@ -51,8 +51,13 @@ def _heard_in(state: State, job: Job) -> frozenset[ZoneId]:
     for play in state.plays.values():
         other = state.jobs[play.job_id].job
         if meant(other.issuer, other.series, other.job_id):
-            heard |= {z for z, run in play.zones.items() if run.part is ZonePart.HEARING or run.played_ms > 0}
+            heard |= {z for z, run in play.zones.items() if run.played_ms > 0 or _hears(play, run)}
     return frozenset(heard)
+
+
+def _hears(play: Occurrence, run: ZoneRun) -> bool:
+    """Whether it sounds there just now: what is taken back before its first sample has warned nobody."""
+    return run.part is ZonePart.HEARING and play.started is not None
 
 
 def room_for(turn: Turn, play: Occurrence) -> Room:

@@ -219,6 +219,19 @@ def test_what_may_only_be_offered_from_now_on_falls_silent_though_its_amplifiers
     assert bench.state.jobs[job].offered, "as what had not begun to warm up: it waits to be chosen"
 
 
+def test_a_choice_is_over_when_another_may_plan_what_it_chose_and_no_restart_brings_it_back() -> None:
+    """It was obeyed again by the first power cut behind two documents that meant the opposite."""
+    bench = at_work()
+    offer = offered(bench)
+    choice = bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 600_000))))
+    for only_offered in (False, True):
+        today = replace(bench.state.jobs[offer].accepted, offered=only_offered)
+        bench.send(TrustChanged(bench.state.trust, frozenset(), changed=(today,)))
+    assert bench.state.rules == {}
+    assert bench.outcomes()[-1] == (choice, "rejected", "key_revoked")
+    assert bench.state.jobs[offer].offered
+
+
 def test_an_offer_whose_key_is_revoked_together_with_that_of_its_choice_has_one_record() -> None:
     bench = at_work()
     offer = offered(bench)

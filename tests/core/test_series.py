@@ -214,6 +214,17 @@ def test_the_all_clear_ends_the_warning_that_still_sounds_and_is_heard_there() -
     assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [DINH]
 
 
+def test_a_warning_that_its_all_clear_ends_before_its_first_sample_was_heard_nowhere() -> None:
+    """The all-clear of what nobody had been warned of was heard where the amplifiers were warm."""
+    bench = at_work()
+    bench.deaf = {fx.StartPlay}
+    warning = alert(bench, 1, zones=(DINH,))
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+    alert(bench, 2, all_clear=True)
+    assert bench.answers()[-1] == ("refused", "not_heard_here")
+
+
 def test_nothing_is_cleared_where_nothing_was_heard() -> None:
     bench = at_work()
     alert(bench, 2, all_clear=True)

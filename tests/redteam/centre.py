@@ -15,7 +15,7 @@ from edge_agent.core.units import ClipKey
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.redteam.ledger import Given, Ledger
 from tests.redteam.offices import Offices
-from tests.redteam.papers import HERE, OWNER, STATIONS, Ward, key
+from tests.redteam.papers import ABOVE, HERE, OWNER, STATIONS, Ward, key
 from tests.trust import makers
 from tests.trust.delegation import PROVINCE
 
@@ -37,10 +37,16 @@ class Centre:
 
     def signers(self, ward: Ward, payload: dict[str, Any]) -> list[str]:
         """Whose keys an order of that ward needs today."""
+        if ward == ABOVE:
+            return [self.offices.radio.key]
         staff = self.offices.staff[ward.area]
         if payload["type"] in ("regulation", "window"):
             return [OWNER]
         return [*staff.warners[: staff.must_warn]] if payload.get("class") == "emergency" else [staff.officers[-1]]
+
+    def next_serial(self, issuer: str) -> int:
+        """They grow with each order of an issuer."""
+        return self.serials.get(issuer, 0) + 1
 
     def give(self, payload: dict[str, Any], keys: Sequence[str]) -> tuple[Given, bytes]:
         """Sign an order, and remember it."""

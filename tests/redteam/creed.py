@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -96,14 +96,21 @@ class Creed:
 
     def lets(self, payload: Says, keyids: Set[str]) -> bool:
         """Whether these keys may give that order today."""
+        return any(self._letting(payload, keyids))
+
+    def only_offers(self, payload: Says, keyids: Set[str], cls: str) -> bool:
+        """Whether these keys may have it played by nobody's choice but a ward's."""
+        letting = [*self._letting(payload, keyids)]
+        return bool(letting) and all(cls in role["limits"].get("offered", ()) for role in letting)
+
+    def _letting(self, payload: Says, keyids: Set[str]) -> Iterator[Says]:
         kind, issuer = ("job" if payload["type"] == "timetable" else payload["type"]), payload["issuer"]
         for role in (role for says in self.standing for role in says["roles"]):
             named = role.get("issuer") == issuer and kind in role["orders"]
             classes = role.get("limits", {}).get("classes", ())
             wanted = {one["class"] for one in (payload, *payload.get("entries", ())) if "class" in one}
             if named and wanted <= {*classes} and len(keyids & {*role["keyids"]}) >= role["threshold"]:
-                return True
-        return False
+                yield role
 
     def _is_newer(self, says: Says) -> bool:
         """Than what was believed of its area, whether that stands or not; and so are its delegates."""

@@ -20,6 +20,7 @@ def drafted(ward: Ward, serial: int, now: int, kind: str, **what: Any) -> dict[s
     """The payload of one order, unsigned."""
     heading = {
         "issuer": ward.issuer,
+        "level": ward.level,
         "serial": serial,
         "issued_at": now,
         "not_before": now,
@@ -42,8 +43,12 @@ def _job(ward: Ward, heading: dict[str, Any], serial: int, now: int, **what: Any
         payload |= {"event": "lu-quet", "not_after": now + what.get("valid_ms", HOUR_MS)}
         if "series" in what:
             payload |= {"series": f"{ward.issuer}-{what['series']}", "version": what["version"]}
+        if what.get("all_clear"):
+            payload["all_clear"] = True
         if "every_s" in what:
             payload["when"] = {"kind": "now", "every_s": what["every_s"], "until": payload["not_after"]}
+    if "corrects" in what:
+        payload["corrects"] = f"{ward.issuer}-{what['corrects']}"
     return makers.job_dict(**payload)
 
 
@@ -90,7 +95,10 @@ def _rule(instant: int) -> dict[str, Any]:
 
 def _command(_ward: Ward, heading: dict[str, Any], serial: int, now: int, **do: Any) -> dict[str, Any]:
     if do["what"] == "cancel":
-        do = {"what": "cancel", "target": f"{heading['issuer']}-{do['target']}", "until": now + 3 * DAY_MS}
+        target = do["target"] if isinstance(do["target"], str) else f"{heading['issuer']}-{do['target']}"
+        do = {"what": "cancel", "target": target, "until": now + 3 * DAY_MS}
+    if do["what"] == "choose":
+        do = {"what": "choose", "target": do["target"], "when": _timed(do["when"], do, now)["when"]}
     given = heading | {"order_id": f"lenh-{serial}", "not_after": now + COMMAND_MS, "do": do}
     return makers.command_dict(**given)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.redteam import forging, paper_moves
+from tests.redteam import forging, paper_moves, radio_moves
 from tests.redteam.centre import digest_of, order_id_of
 from tests.redteam.ledger import Given
 from tests.redteam.papers import DEPUTY, HERE, OFFICER, SERVER, STATIONS, TRAINING_REALM, key
@@ -244,20 +244,24 @@ def is_paper(message: bytes) -> bool:
     return b'"application/vnd.loa.trust+json"' in message
 
 
-MOVES: dict[str, Callable[[Enemy, random.Random], None]] = paper_moves.MOVES | {
-    move.__name__: move
-    for move in (
-        Enemy.replay,
-        Enemy.replay_later,
-        Enemy.burst,
-        Enemy.rewrite,
-        Enemy.rewrite_answer,
-        Enemy.old_welcomes,
-        Enemy.forge,
-        Enemy.order_with_stolen,
-        Enemy.welcome_with_stolen,
-        Enemy.trains,
-        Enemy.rubbish,
-        Enemy.everything_again,
-    )
-}
+MOVES: dict[str, Callable[[Enemy, random.Random], None]] = (
+    paper_moves.MOVES
+    | radio_moves.MOVES
+    | {
+        move.__name__: move
+        for move in (
+            Enemy.replay,
+            Enemy.replay_later,
+            Enemy.burst,
+            Enemy.rewrite,
+            Enemy.rewrite_answer,
+            Enemy.old_welcomes,
+            Enemy.forge,
+            Enemy.order_with_stolen,
+            Enemy.welcome_with_stolen,
+            Enemy.trains,
+            Enemy.rubbish,
+            Enemy.everything_again,
+        )
+    }
+)

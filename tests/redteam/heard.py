@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.core.units import SECOND_MS, ZoneId
-from tests.redteam.ledger import Given
+from tests.redteam.creed import Creed
+from tests.redteam.ledger import Given, Programme
 from tests.redteam.memory import Belief, Memory
 from tests.redteam.papers import SERVER, key
 from tests.sim import BEGAN
@@ -73,6 +74,38 @@ class Heard:
         """Those that hear something of it; one may be taken out between its relay and the first sample."""
         return {zone for zone, _, _ in self.run.spans(self.run.ends)}
 
+    def choices(self, programme: Programme) -> Iterator[Given]:
+        """Those that had chosen it when it began, and held until it ended."""
+        for choice in self.life.ledger.of("choose"):
+            named = choice.payload["do"]["target"] == programme.job_id and choice.is_for(self.station)
+            since = self.memory.since(choice.order_id, self.run.begins) if named else None
+            if since is None or self._taken_back(choice):
+                continue
+            revoked = self.revoked(choice, since)
+            holds = revoked is None or self.run.ends <= revoked + OBEYED_MS
+            if holds and self._only_offered_since(programme, since):
+                yield choice
+
+    def only_offered(self, programme: Programme) -> Iterator[tuple[int, float]]:
+        """Each [from, until) of what follows on its beginning in which its signers may only offer it."""
+        for since, until, creed in self.memory.creeds():
+            if self.run.begins < until and _only_offers(creed, programme):
+                yield max(since, self.run.begins), until
+
+    def _only_offered_since(self, programme: Programme, since: int) -> bool:
+        """Whether nobody else was to plan it meanwhile: with such a document every choice is over (6.13)."""
+        meanwhile = (
+            creed
+            for begins, until, creed in self.memory.creeds()
+            if begins <= self.run.begins - OBEYED_MS and since < until
+        )
+        return all(_only_offers(creed, programme) for creed in meanwhile)
+
+    def _taken_back(self, choice: Given) -> bool:
+        cancels = [one for one in self.life.ledger.of("cancel") if one.payload["do"]["target"] == choice.order_id]
+        ours = [one for one in cancels if one.payload["issuer"] == choice.payload["issuer"]]
+        return any(one.is_for(self.station) and self.goes_on_after(one) for one in ours)
+
     def knew(self, order: Given, obeyed_ms: int = OBEYED_MS) -> bool:
         """Whether the station had obeyed it, for so long, when this sound began."""
         return self._obeyed(order, self.run.begins - obeyed_ms)
@@ -125,3 +158,8 @@ class Heard:
         """What a revoked key has ordered holds no more."""
         since = self.memory.since(order.order_id, at)
         return since is not None and self.revoked(order, since) is None
+
+
+def _only_offers(creed: Creed, programme: Programme) -> bool:
+    keyids = {key(name).keyid for name in programme.order.keys}
+    return creed.only_offers(programme.order.payload, keyids, programme.payload["class"])

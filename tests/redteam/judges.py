@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edge_agent.core.heads import scopes_of
 from tests.redteam import closings
 from tests.redteam.heard import Heard
+from tests.redteam.ledger import Given
 from tests.redteam.memory import Memory
 from tests.redteam.objections import OBJECTIONS
 from tests.redteam.papers import SERVER
@@ -68,7 +69,7 @@ def _count(life: Life, station: str) -> None:
         for card in range(len(memory.lives)):
             heard = [*_on_card(memory, runs, card, 1 << 62)]
             tries = _tries(memory, heard, urgent=urgent)
-            tries += _parted(life, station, heard)
+            tries += _parted(life, station, heard) + _chosen_again(life, station, heard)
             if len(heard) > tries:
                 begins = [run.begins for run in heard]
                 raise Broken("nothing_sounds_twice", f"{station}: {name} sounds at {begins}, and may {tries} times")
@@ -107,10 +108,10 @@ def _keeps_the_newest(life: Life, station: str) -> None:
 
 def _once(life: Life, run: Run) -> str:
     """What may sound once: an order for now or for one instant, or one instant of a rule or of a repetition."""
-    each_instant = any(
-        one.order.kind == "timetable" or {"every_s", "times"} & {*one.payload["when"]}
-        for one in life.ledger.may_be(run.job_id)
-    )
+    whens = [one.payload["do"]["when"] for one in _choices(life, run.job_id)]
+    whens += [one.payload["when"] for one in life.ledger.may_be(run.job_id)]
+    each_instant = any({"every_s", "times"} & {*when} for when in whens)
+    each_instant |= any(one.order.kind == "timetable" for one in life.ledger.may_be(run.job_id))
     return run.play.play_id.rpartition(".")[0] if each_instant else run.job_id
 
 
@@ -118,6 +119,16 @@ def _parted(life: Life, station: str, runs: list[Run]) -> int:
     """How often somebody may have had it begin another part: paused, or gone on to the next item."""
     last = max((run.begins for run in runs), default=0)
     return sum(one.is_for(station) and one.at_ms < last for one in life.ledger.of("pause", "next_item"))
+
+
+def _choices(life: Life, job_id: str) -> list[Given]:
+    return [one for one in life.ledger.of("choose") if one.payload["do"]["target"] == job_id]
+
+
+def _chosen_again(life: Life, station: str, runs: list[Run]) -> int:
+    """How often somebody may have had it begin anew: what was cut off with its choice waits to be chosen again."""
+    memory = life.memories[station]
+    return sum(one.order_id in memory.first for run in runs[:1] for one in _choices(life, run.job_id)[1:])
 
 
 def _tries(memory: Memory, runs: list[Run], *, urgent: bool) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.core.job import Item, LiveItem
-from edge_agent.core.programme import ATTENTION, SIGNAL_MS, item_key, live_key
+from edge_agent.core.programme import ALL_CLEAR, ATTENTION, SIGNAL_MS, item_key, live_key
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.items import read_item
@@ -76,7 +76,7 @@ class Programme:
     def keys(self) -> frozenset[ClipKey]:
         """Every sound that it consists of."""
         own = {key for item in self.payload["items"] for key in _keys(read_item(Fields(item)))}
-        return frozenset(own | ({ATTENTION} if self.urgent else set()))
+        return frozenset(own | ({self._signal} if self.urgent else set()))
 
     def sources(self) -> dict[ClipKey, str]:
         """The address of every live source that it relays."""
@@ -91,10 +91,14 @@ class Programme:
     @property
     def longest_ms(self) -> int:
         """How long one time of it may sound, with every pause that a station makes."""
-        signal_ms = SIGNAL_MS[ATTENTION] + ITEM_GAPS_MS if self.urgent else 0
+        signal_ms = SIGNAL_MS[self._signal] + ITEM_GAPS_MS if self.urgent else 0
         once = signal_ms + sum(_length_ms(item) + ITEM_GAPS_MS for item in self.payload["items"])
         loops = int(self.payload.get("loops", 1))
         return loops * once + (loops - 1) * int(self.payload.get("gap_s", 0)) * 1_000
+
+    @property
+    def _signal(self) -> ClipKey:
+        return ALL_CLEAR if self.payload.get("all_clear") else ATTENTION
 
 
 @dataclass
@@ -117,6 +121,10 @@ class Ledger:
         for programme in self.programmes.values():
             if programme.job_id == job_id:
                 yield programme
+
+    def correcting(self, job_id: str) -> Iterator[Given]:
+        """The jobs that set this one right."""
+        yield from (given for given in self.given.values() if given.payload.get("corrects") == job_id)
 
     def of(self, *does: str) -> Iterator[Given]:
         """The orders of these kinds, or the commands that command this."""

@@ -22,8 +22,8 @@ from tests.redteam.enemy import MOVES, Enemy
 from tests.redteam.judges import judge
 from tests.redteam.ledger import Ledger
 from tests.redteam.memory import Belief, Memory
-from tests.redteam.offices import CEREMONIES, Offices
-from tests.redteam.papers import HERE, STATIONS, THERE, Ward, site
+from tests.redteam.offices import CEREMONIES, ON_AIR, Offices
+from tests.redteam.papers import ABOVE, HERE, STATIONS, THERE, Ward, site
 from tests.redteam.script import MINUTE_MS, Happening, Script
 from tests.redteam.shelf import Shelf
 from tests.sim import BEGAN
@@ -34,7 +34,7 @@ from tests.ward.agent import Agent
 
 PROGRESS_MS = 5_000
 # As in the soak: a card that tells its progress seldom.
-WARDS = {"here": HERE, "there": THERE}
+WARDS = {"here": HERE, "there": THERE, "above": ABOVE}
 DARK_MS = 2_000
 # How long hands need to change a card.
 NONCES_APART = 1 << 40
@@ -224,13 +224,14 @@ class Life:
             return
         place = WARDS[ward]
         payload = self.drafted(place, kind, serial=serial, **what)
+        payload["serial"] = self.centre.next_serial(payload["issuer"])
         _, message = self.centre.give(payload, self.centre.signers(place, payload))
         self._shelve(message)
         self._sends(place.area, message, fate)
 
     def ceremony(self, name: str, fate: dict[str, Any], *, apart_ms: int = 0, backwards: bool = False) -> None:
         """People sign documents, and the attacker carries these too: one a while after the other, or the last first."""
-        signed = CEREMONIES[name](self.centre.offices)
+        signed = (CEREMONIES | ON_AIR)[name](self.centre.offices)
         self._shelve()
         for number, (area, document) in enumerate(reversed(signed) if backwards else signed):
             late_ms = fate.get("late_ms", 0) + number * apart_ms

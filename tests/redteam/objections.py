@@ -31,6 +31,8 @@ APART_MS = 120 * SECOND_MS
 # A clock that nobody has signed is wrong when it is so far before a signature (7.11).
 ARMED_MS = 4 * SECOND_MS
 # From when a relay is told to close until the first sample: it confirms within 3 s, and an amplifier is warm after one.
+CHOSEN_MS = 600 * SECOND_MS
+# For so long it may be played what was chosen for now (4.9).
 WAITED_MS = 120 * SECOND_MS
 # How long a warning may have waited for a zone before that.
 
@@ -108,21 +110,27 @@ def without_a_welcome_only_new_warnings_sound(heard: Heard, programme: Programme
 
 
 @_objection
+def what_is_only_offered_sounds_by_choice(heard: Heard, programme: Programme) -> str | None:
+    """From when on its signers may only offer it, until then it may have been planned as they had signed it."""
+    for since, until in heard.only_offered(programme):
+        sounds_ms = min(heard.run.ends, until) - since - (OBEYED_MS if since > heard.run.begins else 0)
+        if sounds_ms > UNSEEN_MS and not any(heard.choices(programme)):
+            return f"only offered since {since}, and nobody had chosen it"
+    return None
+
+
+@_objection
 def only_when_it_was_planned(heard: Heard, programme: Programme) -> str | None:
-    when = programme.payload["when"]
-    if when["kind"] == "now":
-        return None
-    if heard.planned not in _instants(when):
-        return f"planned for {heard.planned}, ordered for {_instants(when)}"
-    late_ms = max(LATE_MS, 1_000 * programme.payload.get("missed", {}).get("limit_s", 0))
-    off_ms = heard.utc - heard.planned
-    return f"{off_ms} ms off" if heard.timed and not -CLOCK_MS <= off_ms <= late_ms + CLOCK_MS else None
+    """By those who have signed it, or by whoever has chosen it."""
+    against = [_off_time(heard, programme, *one) for one in _whens(heard, programme)]
+    return None if None in against else next(iter(against), "nobody has said when")
 
 
 @_objection
 def what_is_relayed_is_over_in_time(heard: Heard, programme: Programme) -> str | None:
     """What a source gives later is another programme; it is the first item of these."""
-    if programme.payload["when"]["kind"] == "now" or not (heard.timed and programme.sources()):
+    at_once = any(when["kind"] == "now" for when, _ in _whens(heard, programme))
+    if at_once or not (heard.timed and programme.sources()):
         return None
     over = heard.planned + int(programme.payload["items"][0]["duration_ms"]) + ITEM_GAPS_MS + RELAYED_LATE_MS
     for at, part in begun_at(heard.run.play.parts):
@@ -163,6 +171,31 @@ def what_was_taken_back_is_silent(heard: Heard, programme: Programme) -> str | N
 
 
 @_objection
+def what_was_set_right_is_silent(heard: Heard, programme: Programme) -> str | None:
+    """By its own issuer, and a warning by a warning alone (4.14)."""
+    for right in heard.life.ledger.correcting(programme.job_id):
+        ours = right.payload["issuer"] == programme.order.payload["issuer"] and right.is_for(heard.station)
+        weighs = right.payload["class"] == "emergency" or not programme.urgent
+        if ours and weighs and heard.timed and heard.goes_on_after(right):
+            return f"set right by {right.order_id}"
+    return None
+
+
+@_objection
+def what_ends_another_is_heard_where_that_was(heard: Heard, programme: Programme) -> str | None:
+    """A correction, and an all-clear (4.12, 4.14)."""
+    says = programme.payload
+    if not (says.get("corrects") or says.get("all_clear")):
+        return None
+    meant = [one for one in heard.life.ledger.programmes.values() if _is_ended_by(programme, one)]
+    names = {one.job_id for one in meant}
+    before = [one for one in heard.life.worlds[heard.station].runs if one.job_id in names]
+    where = {zone for one in before for zone, since, _ in one.spans(one.ends) if since < heard.run.begins}
+    unheard = heard.zones - where
+    return f"of {sorted(names)} nothing was heard in {sorted(unheard)}" if unheard else None
+
+
+@_objection
 def what_was_withdrawn_is_silent(heard: Heard, programme: Programme) -> str | None:
     """Every scope that its order names has a manifest on the card that knows of it, and none lists it (17.6)."""
     order, issuer = programme.order, programme.order.payload["issuer"]
@@ -198,7 +231,9 @@ def an_old_card_takes_nothing_for_new(heard: Heard, programme: Programme) -> str
 @_objection
 def what_is_superseded_does_not_begin(heard: Heard, programme: Programme) -> str | None:
     for other in heard.life.ledger.given.values():
-        if _replaces(other, programme.order) and other.is_for(heard.station) and heard.knew(other):
+        at_once = other.kind == "job" and heard.timed and heard.goes_on_after(other)
+        newer = _replaces(other, programme.order) and other.is_for(heard.station)
+        if newer and (at_once or heard.knew(other)):
             return f"superseded by {other.order_id}"
     return None
 
@@ -300,6 +335,16 @@ def _ceilings(heard: Heard, zone: str) -> list[int]:
     return [one.payload["do"]["volume"] for one in said if zone in (one.payload["audience"]["zones"] or ZONES)]
 
 
+def _is_ended_by(one: Programme, other: Programme) -> bool:
+    """Whether that is the one which it sets right, or a version of the warning that is over."""
+    mine, theirs = one.payload, other.payload
+    if one.order.payload["issuer"] != other.order.payload["issuer"] or one.job_id == other.job_id:
+        return False
+    if mine.get("corrects"):
+        return bool(other.job_id == mine["corrects"])
+    return bool(theirs.get("series") == mine["series"])
+
+
 def _replaces(other: Given, one: Given) -> bool:
     """Whether it is a newer version of the same series, or a newer timetable of the same issuer."""
     mine, theirs = one.payload, other.payload
@@ -307,6 +352,26 @@ def _replaces(other: Given, one: Given) -> bool:
     if not same or one.kind not in ("job", "timetable") or mine.get("series") != theirs.get("series"):
         return False
     return bool(theirs.get("version", 0) > mine.get("version", 0))
+
+
+def _whens(heard: Heard, programme: Programme) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each with the latest instant for which it may say "now"."""
+    offered_from = min((since for since, _ in heard.only_offered(programme)), default=None)
+    if offered_from is None or offered_from > heard.run.begins:
+        yield programme.payload["when"], programme.validity[1]
+    for choice in heard.choices(programme):
+        yield choice.payload["do"]["when"], choice.payload["not_after"] + CHOSEN_MS
+
+
+def _off_time(heard: Heard, programme: Programme, when: dict[str, Any], until: int) -> str | None:
+    if when["kind"] == "now":
+        late = heard.timed and not heard.timeless and not programme.urgent and heard.utc > until + CLOCK_MS
+        return f"now, and until {until}" if late else None
+    if heard.planned not in _instants(when):
+        return f"planned for {heard.planned}, ordered for {_instants(when)}"
+    late_ms = max(LATE_MS, 1_000 * programme.payload.get("missed", {}).get("limit_s", 0))
+    off_ms = heard.utc - heard.planned
+    return f"{off_ms} ms off" if heard.timed and not -CLOCK_MS <= off_ms <= late_ms + CLOCK_MS else None
 
 
 def _instants(when: dict[str, Any]) -> list[int]:

@@ -7,6 +7,8 @@ Each ends a key's epoch in its own way: another key, one more, fewer, a new kỳ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 from edge_agent.trust.bundle import write_file
 from tests.redteam.papers import (
@@ -16,11 +18,13 @@ from tests.redteam.papers import (
     NEW_OFFICER,
     NEXT_WARD,
     OFFICER,
+    RADIO,
     SERVER,
     STATIONS,
     THERE,
     WARD,
     Dates,
+    Radio,
     Staff,
     Ward,
     province_document,
@@ -51,6 +55,7 @@ class Offices:
     def __init__(self, utc: Callable[[], int]) -> None:
         self._utc = utc
         self.holders, self.nation, self.delegates, self.server = HOLDERS, NATIONAL, DELEGATES, SERVER
+        self.radio = Radio()
         self.staff = {area: Staff((ward.officer,), (ward.officer, DEPUTY), 2) for area, ward in WARDS.items()}
         self._nations = self._provinces = 1
         self.signed: dict[str, list[bytes]] = {}
@@ -148,10 +153,28 @@ class Offices:
         """Some at once."""
         return [*self.another_holder(), *self.another_server(), *self.another_holder()]
 
+    def offer_all(self) -> list[Signed]:
+        """The radio plans nothing by itself any more."""
+        return self._on_air(offered=("normal", "priority"))
+
+    def offer_some(self) -> list[Signed]:
+        return self._on_air(offered=("normal",))
+
+    def offer_none(self) -> list[Signed]:
+        """What it had offered it plans by itself now."""
+        return self._on_air(offered=())
+
+    def another_radio(self) -> list[Signed]:
+        return self._on_air(key=f"{RADIO}-2")
+
     def lapse(self) -> list[Signed]:
         """A ward's document whose grace is over in a minute."""
         until = self._utc() - GRACE_MS + 60_000
         return [self._sign_ward(WARD, Dates(until - 10 * DAY_MS, until))]
+
+    def _on_air(self, **over: Any) -> list[Signed]:
+        self.radio = replace(self.radio, **over)
+        return [self._sign_province()]
 
     def _staffed(self, **over: object) -> list[Signed]:
         staff = self.staff[WARD]
@@ -179,7 +202,7 @@ class Offices:
     def _sign_province(self, dates: Dates | None = None) -> Signed:
         place = self._next(PROVINCE, self._nations)
         dates = dates or self._now()
-        given = (self.delegates, self._provinces, dates, self.nation)
+        given = (self.delegates, self._provinces, self.radio, dates, self.nation)
         return self._put(PROVINCE, place, province_document(place, *given), dates)
 
     def _sign_ward(self, area: str, dates: Dates | None = None) -> Signed:
@@ -219,3 +242,7 @@ CEREMONIES: dict[str, Callable[[Offices], list[Signed]]] = {
         Offices.lapse,
     )
 }
+ON_AIR: dict[str, Callable[[Offices], list[Signed]]] = {
+    one.__name__: one for one in (Offices.offer_all, Offices.offer_some, Offices.offer_none, Offices.another_radio)
+}
+"""Ceremonies of the province's radio alone."""

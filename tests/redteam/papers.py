@@ -23,13 +23,14 @@ WARM_UP_MS = 1_000
 DAY_MS = 86_400_000
 RELAYED = "https://live.test/dai/"
 # Below it are the live sources that officers may have relayed.
-OFFICER, NEW_OFFICER, DEPUTY, OWNER, NEIGHBOUR, SERVER = (
+OFFICER, NEW_OFFICER, DEPUTY, OWNER, NEIGHBOUR, SERVER, RADIO = (
     "officer",
     "officer-2",
     "deputy",
     "owner",
     "neighbour",
     "server",
+    "radio",
 )
 
 
@@ -41,10 +42,13 @@ class Ward:
     issuer: str
     owner: str
     officer: str
+    level: str = "commune"
 
 
 HERE = Ward(WARD, "dong-thanh", "ubnd-dong-thanh", OFFICER)
 THERE = Ward(NEXT_WARD, "tay-thanh", "ubnd-tay-thanh", NEIGHBOUR)
+ABOVE = Ward(PROVINCE, "dai-ha-noi", "ubnd-ha-noi", RADIO, "province")
+# The province's radio, some of whose programmes each ward chooses for itself.
 STATIONS = {"dt-01": HERE, "dt-02": HERE, "tt-01": THERE}
 
 
@@ -77,6 +81,14 @@ class Staff:
     must_warn: int
 
 
+@dataclass(frozen=True, slots=True)
+class Radio:
+    """Who signs the province's programmes, and of which classes they wait to be chosen."""
+
+    key: str = RADIO
+    offered: tuple[str, ...] = ("normal",)
+
+
 @cache
 def root_document(
     version: int,
@@ -103,11 +115,15 @@ def root_document(
 
 @cache
 def province_document(
-    place: tuple[int, int], delegates: tuple[str, ...], epoch: int, dates: Dates, nation: str
+    place: tuple[int, int], delegates: tuple[str, ...], epoch: int, radio: Radio, dates: Dates, nation: str
 ) -> bytes:
-    """Two of these delegates sign for wards."""
-    given = {"delegates": makers.delegates(*delegates, threshold=2, epoch=epoch), "keys": _keys(delegates)}
-    document = makers.area_document(PROVINCE, **given)
+    """Two of these delegates sign for wards, and the radio offers."""
+    given = {"delegates": makers.delegates(*delegates, threshold=2, epoch=epoch)}
+    limits = {"areas": [PROVINCE], "classes": ["normal", "priority"], "sources": [RELAYED]}
+    limits |= {"offered": [*radio.offered]} if radio.offered else {}
+    names = {"issuer": ABOVE.issuer, "level": ABOVE.level}
+    role = makers.job_role(role="radio", keyids=[key(radio.key).keyid], limits=limits, **names)
+    document = makers.area_document(PROVINCE, roles=[role], **given) | {"keys": _keys((*delegates, radio.key))}
     return makers.signed_trust(document | _heading(place, dates), nation)
 
 

@@ -161,5 +161,48 @@ PLANTS = (
         "    return all(one.upto.get(issuer, 0) >= serial and accepted.digest not in one.digests for one in kept)\n",
         "    return False\n",
     ),
+    Plant(
+        "what is only offered is played as it was signed",
+        f"{CORE}/intake.py",
+        "saved=False, offered=accepted.offered, vouched",
+        "saved=False, vouched",
+    ),
+    Plant(
+        "a choice that was taken back is played",
+        f"{CORE}/offers.py",
+        "    if known.job.when == order.action.when:  # else another choice came before it\n"
+        "        _wait(turn, known, reason)\n",
+        "",
+    ),
+    Plant(
+        "what its signers may only offer from now on is played as before",
+        f"{CORE}/offers.py",
+        "    if today.offered:\n        _wait(turn, known, Reason.KEY_REVOKED)\n    else:\n",
+        "    if not today.offered:\n",
+    ),
+    Plant(
+        "what was set right plays on",
+        f"{CORE}/series.py",
+        "    for known in [known for known in turn.state.jobs.values() if _corrects(job, known.job)]:\n",
+        "    for known in ():\n",
+    ),
+    Plant(
+        "a broadcast sets a warning right",
+        f"{CORE}/series.py",
+        "    return named and _weighs_enough(job.plays_as, other)\n",
+        "    return named\n",
+    ),
+    Plant(
+        "an all-clear is heard in every zone",
+        f"{CORE}/zones.py",
+        "    if not (job.all_clear or job.corrects):\n",
+        "    if not job.corrects:\n",
+    ),
+    Plant(
+        "a warning counts as heard before its first sample",
+        f"{CORE}/zones.py",
+        "    return run.part is ZonePart.HEARING and play.started is not None\n",
+        "    return run.part is ZonePart.HEARING\n",
+    ),
     *paper_plants.PLANTS,
 )

@@ -7,13 +7,12 @@ number that stands beside it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.redteam import epochs
+from tests.redteam import amends, epochs, offers, wishes
 from tests.redteam.door import GIVEN
-from tests.redteam.papers import DEPUTY, OFFICER, RELAYED, SERVER, STATIONS
+from tests.redteam.papers import DEPUTY, OFFICER, SERVER, STATIONS
 from tests.redteam.shelf import SHOWN
 from tests.soak.script import Happening
 
@@ -30,9 +29,6 @@ LONG_PAUSE_MS = 11 * MINUTE_MS
 AFTERS_MS = (MINUTE_MS, LONG_PAUSE_MS, 3 * HOUR_MS, 26 * HOUR_MS)
 STOLEN: tuple[tuple[str, ...], ...] = ((), (), (), (), (), (SERVER,), (DEPUTY,), (DEPUTY, SERVER), (OFFICER,))
 CLOCKS: tuple[tuple[str, ...], ...] = ((), (), ("ntp",), ("chip",), ("ntp", "chip"))
-WARDS = ("here", "here", "there")
-SOURCES = (f"{RELAYED}vov1.mp3", f"{RELAYED}tinh.mp3", "https://elsewhere.test/vov1.mp3")
-# Two that officers may have relayed, and one that they may not.
 AT_HOME = 0.4
 # Of the campaigns. Their dice are their own: what a seed does beside it does not change.
 KEPT_BACK = 0.15
@@ -77,12 +73,12 @@ def campaign(seed: int) -> Script:
         what = dice.choices(("order", "move", "machine"), (9, 12, 5))[0]
         if what == "order" or serial < 2:
             serial += 1
-            order = _order(dice, serial, stations)
+            order = wishes.order(dice, serial, stations)
             kept_back = order["kind"] == "job" and dice.random() < KEPT_BACK
             happenings.append(Happening(at, "order", order | ({"fate": {"late_ms": 30_000}} if kept_back else {})))
             if kept_back:
                 at, serial = at + dice.choice((1_000, 12_000)), serial + 1
-                happenings.append(Happening(at, "order", _taken_back(order, serial)))
+                happenings.append(Happening(at, "order", wishes.taken_back(order, serial)))
         elif what == "move":
             happenings.append(
                 Happening(at, "move", {"name": _move(dice, setting.stolen), "dice": dice.getrandbits(24)})
@@ -97,8 +93,11 @@ def campaign(seed: int) -> Script:
         happenings += _doors(at_home, stations, begins, at)
         happenings += _shelves(random.Random(f"red team on the shelf {seed}"), stations, begins, at)
         happenings.sort(key=lambda one: one.at_ms)
-    setting, more = epochs.of(seed, setting, at)
-    happenings = sorted([*happenings, *more], key=lambda one: one.at_ms)
+    happenings += amends.of(seed, happenings, stations, begins, at)
+    for more_of in (epochs.of, offers.of):
+        setting, more = more_of(seed, setting, at)
+        happenings += more
+    happenings.sort(key=lambda one: one.at_ms)
     return Script("campaign", setting, tuple(happenings))
 
 
@@ -141,103 +140,6 @@ def _move(dice: random.Random, stolen: tuple[str, ...]) -> str:
     weights = (5, 2, 2, 9, 2, 1, 4, 1, 1) + ((5, 3) if stolen else ())
     return dice.choices((*names, *more), weights)[0]
 
-
-def _order(dice: random.Random, serial: int, stations: tuple[str, ...]) -> dict[str, Any]:
-    kind = dice.choices([*_ORDERS], [weight for weight, _ in _ORDERS.values()])[0] if serial > 1 else "job"
-    args = {"serial": serial, "kind": kind, "ward": dice.choice(WARDS), **_ORDERS[kind][1](dice, serial)}
-    if kind in ("job", "command", "window") and dice.random() < 0.2:
-        args["zones"] = (dice.choice(("cho", "dinh")),)
-    if kind == "job" and dice.random() < 0.25:
-        args["stations"] = (dice.choice(stations),)
-    return args | {"fate": _fate(dice, stations)}
-
-
-def _taken_back(job: dict[str, Any], serial: int) -> dict[str, Any]:
-    """The cancel that overtakes it."""
-    cancel = {"what": "cancel", "target": job["serial"], "ward": job["ward"]}
-    return {"serial": serial, "kind": "command", **cancel, "fate": {}}
-
-
-def _fate(dice: random.Random, stations: tuple[str, ...]) -> dict[str, Any]:
-    """What becomes of it on its way; most arrive, or there would be nothing to attack."""
-    return dice.choices(
-        (
-            {},
-            {"lost": True},
-            {"late_ms": dice.choice((3_000, 30_000, 300_000, 700_000))},
-            {"not_to": (dice.choice(stations),)},
-            {"times": 2},
-        ),
-        (10, 1, 2, 2, 1),
-    )[0]
-
-
-def _job(dice: random.Random, serial: int) -> dict[str, Any]:
-    cls = dice.choice(("normal", "normal", "priority", "emergency"))
-    common = {"cls": cls, "loops": dice.choice((1, 1, 2)), "preemption": dice.choice(("rejoin", "drop"))}
-    common |= {"volume": dice.choice((30, 70, 70, 100)), "gap_s": dice.choice((0, 0, 4))}
-    if cls == "emergency":
-        more: dict[str, Any] = {"spoken": dice.choice(("Lũ quét!", "Rời nhà ngay.")), "valid_ms": dice.choice(_VALID)}
-        if dice.random() < 0.3:
-            more |= {"series": "lu", "version": serial}
-        if dice.random() < 0.2:
-            more |= {"every_s": 60, "valid_ms": 3 * MINUTE_MS}
-        return common | more
-    if dice.random() < 0.2:
-        common |= {"source": dice.choice(SOURCES), "seconds": dice.choice((20.0, 60.0)), "loops": 1, "gap_s": 0}
-        common |= {"stand_in": dice.choice(("", "d"))}
-    else:
-        common |= {"tone": dice.choice("abc"), "seconds": dice.choice((2.0, 5.0, 20.0))}
-    if dice.random() < 0.25:
-        common["and_words"] = "Hết tin."
-    when = dice.choice(("now", "now", "at", "rule"))
-    if when == "now":
-        return common | {"when": when, "valid_ms": dice.choice(_VALID)}
-    late_s = dice.choice((0, 120, 120) if "source" in common else (0, 0, 120))
-    return common | {"when": when, "in_s": dice.choice((3, 15, 60, 200)), "late_s": late_s}
-
-
-_VALID = (20_000, 2 * MINUTE_MS, 10 * MINUTE_MS)
-
-
-_DESK = ("volume", "volume", "pause", "pause", "resume", "next_item")
-
-
-def _command(dice: random.Random, serial: int) -> dict[str, Any]:
-    what = dice.choice(("cancel", "cancel", "cancel", "stop", "all_stop", "lock", "amplifier", "self_test", *_DESK))
-    more: dict[str, dict[str, Any]] = {
-        "cancel": {"target": dice.randint(max(1, serial - 3), serial)},
-        "all_stop": {"for_s": dice.choice((30, 300))},
-        "lock": {"for_s": dice.choice((60, 600))},
-        "amplifier": {"on": True, "for_s": dice.choice((5, 60))},
-        "volume": {"volume": dice.choice((0, 40))},
-        "pause": {"for_s": dice.choice((8, 60))},
-    }
-    return {"what": what} | more.get(what, {})
-
-
-def _window(dice: random.Random, _serial: int) -> dict[str, Any]:
-    return {"kind_of": dice.choice(("silence", "silence", "exception")), "from_s": 0, "to_s": dice.choice((60, 900))}
-
-
-def _regulation(dice: random.Random, _serial: int) -> dict[str, Any]:
-    return {"quiet": dice.choice((("21:00", "05:00"), ("00:00", "00:00"), ("20:00", "05:00")))}
-
-
-def _timetable(dice: random.Random, _serial: int) -> dict[str, Any]:
-    names = dice.sample("pqrs", dice.choice((1, 2, 3)))
-    return {"entries": tuple((name, dice.choice((10, 30, 90, 240)), dice.choice(("", "", *SOURCES))) for name in names)}
-
-
-_ORDERS: dict[str, tuple[int, Callable[[random.Random, int], dict[str, Any]]]] = {
-    "job": (12, _job),
-    "command": (5, _command),
-    "window": (1, _window),
-    "regulation": (1, _regulation),
-    "timetable": (2, _timetable),
-    "renew": (1, lambda *_: {}),
-    "revoke": (1, lambda *_: {}),
-}
 
 _OFF_MS = (-26 * HOUR_MS, -3 * HOUR_MS, -4 * MINUTE_MS, 4 * MINUTE_MS, 3 * HOUR_MS, 50 * HOUR_MS, 400 * 24 * HOUR_MS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.redteam.creed import Creed
 from tests.redteam.heard import OBEYED_MS, Heard
 from tests.redteam.ledger import Given
 from tests.redteam.life import Life
+from tests.redteam.lives import HERE, life, lived, order, run_of
 from tests.redteam.memory import Memory
 from tests.redteam.objections import (
     ARMED_MS,
@@ -22,39 +22,15 @@ from tests.redteam.objections import (
 )
 from tests.redteam.offices import Offices
 from tests.redteam.papers import WARD
-from tests.redteam.script import HOUR_MS, MINUTE_MS, Setting, campaign
+from tests.redteam.script import HOUR_MS, MINUTE_MS
 from tests.sim import BEGAN
 from tests.soak.promises import Broken
 from tests.soak.script import Happening
 from tests.ward.card import Run
 
-HERE = "dt-01"
 FIVE_TO_FIVE_MS = 68_100_000
 WARNING = {"kind": "job", "ward": "here", "cls": "emergency", "spoken": "Lũ quét!", "valid_ms": 10 * MINUTE_MS}
 BULLETIN = {"kind": "job", "ward": "here", "cls": "normal", "tone": "c", "seconds": 20.0, "when": "now"}
-
-
-def order(at_ms: int, serial: int, **what: Any) -> Happening:
-    """The broker carries it as it should, but for what ``fate`` says."""
-    return Happening(at_ms, "order", {"serial": serial, "ward": "here", "fate": {}, **what})
-
-
-def life(*happenings: Happening, begins_ms: int = 0, clocks: tuple[str, ...] = ()) -> Life:
-    """Of one station."""
-    setting = Setting((HERE,), (), begins_ms, after_ms=HOUR_MS, clocks=clocks, epochs=True)
-    return Life(replace(campaign(0), setting=setting, happenings=happenings))
-
-
-def lived(*happenings: Happening, begins_ms: int = 0) -> Life:
-    """To its end, and nothing was broken."""
-    one = life(*happenings, begins_ms=begins_ms)
-    assert one.live() is None
-    return one
-
-
-def run_of(one: Life, name: str) -> Run:
-    """The first sound of that job."""
-    return next(run for run in one.worlds[HERE].runs if run.job_id == name)
 
 
 @pytest.mark.parametrize("lost_after_ms", [4, 5_000])

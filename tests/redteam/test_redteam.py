@@ -13,7 +13,7 @@ from edge_agent.core.programme import Sound
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from tests.plant.__main__ import ATTACK, copied, hunted, run_in
 from tests.plant.plants import Plant
-from tests.redteam import forging, script
+from tests.redteam import forging, script, wishes
 from tests.redteam.campaign import Outcome, Tally, play
 from tests.redteam.door import GIVEN
 from tests.redteam.enemy import MOVES
@@ -196,7 +196,7 @@ def test_a_restored_card_and_a_new_one_repeat_what_they_have_not_heard_yet(clock
 
 def test_what_is_relayed_later_than_it_was_ordered_is_objected_to() -> None:
     """The campaigns seldom make a relay late by more than a minute: here a power cut does."""
-    order = {"serial": 1, "kind": "job", "ward": "here", "cls": "normal", "source": script.SOURCES[0], "seconds": 60.0}
+    order = {"serial": 1, "kind": "job", "ward": "here", "cls": "normal", "source": wishes.SOURCES[0], "seconds": 60.0}
     when = {"when": "at", "in_s": 60, "late_s": 120, "fate": {}}
     happenings = (
         Happening(2_000, "order", order | when),
