@@ -1,4 +1,4 @@
-"""Decide, in some campaigns, which broadcasts are set right, and of which warnings the all-clear is given."""
+"""Decide, in some campaigns, which broadcasts are set right, and which warnings are rehearsed, and cleared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ WITH_AMENDS = 0.3
 # Of the campaigns. Their dice are their own: what a seed does beside it does not change.
 SET_RIGHT, VERSION, CLEAR = 2_000, 2_100, 2_200
 """From where on their numbers count."""
+REHEARSED = 0.3
+# Of the versions, and of the all-clears.
 AFTER_MS = (500, 3_000, 10_000, 60_000)
 
 
@@ -47,11 +49,20 @@ def _series(dice: random.Random, at: int, stations: tuple[str, ...]) -> Iterator
     ward: dict[str, Any] = {"ward": dice.choice(wishes.WARDS), "kind": "job", "series": "bao"}
     versions = dice.choice((1, 2, 4))
     for version in range(1, versions + 1):
-        warning = wishes.job(dice, VERSION + version, "emergency") | ward | {"version": version}
+        warning = _told(dice, VERSION + version, ward, version)
         zones = {"zones": (dice.choice(("cho", "dinh")),)} if dice.random() < 0.4 else {}
         given = {"serial": VERSION + version, "fate": wishes.fate(dice, stations), **zones}
         yield Happening(at, "order", warning | given)
         at += dice.choice(AFTER_MS)
-    clear = wishes.job(dice, CLEAR, "emergency") | ward | {"version": versions + 1, "all_clear": True}
+    clear = _told(dice, CLEAR, ward, versions + 1) | {"all_clear": True}
     clear.pop("every_s", None)
     yield Happening(at, "order", clear | {"serial": CLEAR, "fate": wishes.fate(dice, stations)})
+
+
+def _told(dice: random.Random, serial: int, ward: dict[str, Any], version: int) -> dict[str, Any]:
+    """A warning, or a rehearsal of one, which is planned."""
+    told = wishes.job(dice, serial, "emergency") | ward | {"version": version}
+    if dice.random() < REHEARSED:
+        told.pop("every_s", None)
+        told |= {"rehearsal": True, "when": dice.choice(("at", "rule")), "in_s": dice.choice((2, 5, 20))}
+    return told

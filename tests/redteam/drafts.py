@@ -40,7 +40,11 @@ def _job(ward: Ward, heading: dict[str, Any], serial: int, now: int, **what: Any
     payload |= {"preemption": what.get("preemption", "rejoin"), "items": _items(what), **_timed(when, what, now)}
     payload |= {"volume": what.get("volume", 70)} | ({"gap_s": what["gap_s"]} if what.get("gap_s") else {})
     if cls == "emergency":
-        payload |= {"event": "lu-quet", "not_after": now + what.get("valid_ms", HOUR_MS)}
+        payload["event"] = "lu-quet"
+        if what.get("rehearsal"):
+            payload["rehearsal"] = True
+        else:
+            payload["not_after"] = now + what.get("valid_ms", HOUR_MS)
         if "series" in what:
             payload |= {"series": f"{ward.issuer}-{what['series']}", "version": what["version"]}
         if what.get("all_clear"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.core.job import Item, LiveItem
-from edge_agent.core.programme import ALL_CLEAR, ATTENTION, SIGNAL_MS, item_key, live_key
+from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, REHEARSAL_WORDS, SIGNAL_MS, item_key, live_key
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.items import read_item
@@ -58,8 +58,8 @@ class Programme:
 
     @property
     def urgent(self) -> bool:
-        """Whether it is an emergency."""
-        return bool(self.payload["class"] == "emergency")
+        """Whether it is a warning: a rehearsal of one is none (4.13)."""
+        return warns(self.payload)
 
     def sounds_in(self, station: str, zone: str) -> bool:
         """Whether it is for that zone of that station."""
@@ -76,7 +76,7 @@ class Programme:
     def keys(self) -> frozenset[ClipKey]:
         """Every sound that it consists of."""
         own = {key for item in self.payload["items"] for key in _keys(read_item(Fields(item)))}
-        return frozenset(own | ({self._signal} if self.urgent else set()))
+        return frozenset(own | {key for key, _ in self._frame})
 
     def sources(self) -> dict[ClipKey, str]:
         """The address of every live source that it relays."""
@@ -91,14 +91,19 @@ class Programme:
     @property
     def longest_ms(self) -> int:
         """How long one time of it may sound, with every pause that a station makes."""
-        signal_ms = SIGNAL_MS[self._signal] + ITEM_GAPS_MS if self.urgent else 0
-        once = signal_ms + sum(_length_ms(item) + ITEM_GAPS_MS for item in self.payload["items"])
+        frame_ms = sum(length_ms + ITEM_GAPS_MS for _, length_ms in self._frame)
+        once = frame_ms + sum(_length_ms(item) + ITEM_GAPS_MS for item in self.payload["items"])
         loops = int(self.payload.get("loops", 1))
         return loops * once + (loops - 1) * int(self.payload.get("gap_s", 0)) * 1_000
 
     @property
-    def _signal(self) -> ClipKey:
-        return ALL_CLEAR if self.payload.get("all_clear") else ATTENTION
+    def _frame(self) -> list[tuple[ClipKey, int]]:
+        """What the station adds by itself, each with its length."""
+        if self.payload.get("rehearsal"):
+            words = (item_key(REHEARSAL_WORDS), SPEECH_MS_PER_LETTER * len(REHEARSAL_WORDS.text))
+            return [(REHEARSAL, SIGNAL_MS[REHEARSAL]), words, words]
+        signal = ALL_CLEAR if self.payload.get("all_clear") else ATTENTION
+        return [(signal, SIGNAL_MS[signal])] if self.urgent else []
 
 
 @dataclass
@@ -144,6 +149,11 @@ def _keys(item: Item) -> Iterator[ClipKey]:
 
 def _length_ms(item: Mapping[str, Any]) -> int:
     return int(item.get("duration_ms", 0)) or SPEECH_MS_PER_LETTER * len(item["text"])
+
+
+def warns(payload: Mapping[str, Any]) -> bool:
+    """Whether it is an emergency, and no rehearsal."""
+    return payload["class"] == "emergency" and not payload.get("rehearsal")
 
 
 def meant(payload: Mapping[str, Any], station: str) -> bool:

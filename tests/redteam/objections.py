@@ -14,7 +14,7 @@ from edge_agent.core.heads import area_scope, station_scope
 from edge_agent.core.programme import Live, Part, Sound, begun_at
 from edge_agent.core.units import DAY_MS, SECOND_MS, ClipKey
 from tests.redteam.heard import CLOCK_MS, OBEYED_MS, Heard
-from tests.redteam.ledger import ITEM_GAPS_MS, Given, Programme
+from tests.redteam.ledger import ITEM_GAPS_MS, Given, Programme, warns
 from tests.redteam.memory import Manifest
 from tests.redteam.papers import RELAYED, site
 from tests.sim import TIMEZONE
@@ -175,7 +175,7 @@ def what_was_set_right_is_silent(heard: Heard, programme: Programme) -> str | No
     """By its own issuer, and a warning by a warning alone (4.14)."""
     for right in heard.life.ledger.correcting(programme.job_id):
         ours = right.payload["issuer"] == programme.order.payload["issuer"] and right.is_for(heard.station)
-        weighs = right.payload["class"] == "emergency" or not programme.urgent
+        weighs = warns(right.payload) or not programme.urgent
         if ours and weighs and heard.timed and heard.goes_on_after(right):
             return f"set right by {right.order_id}"
     return None
@@ -351,7 +351,8 @@ def _replaces(other: Given, one: Given) -> bool:
     same = mine["issuer"] == theirs["issuer"] and other.kind == one.kind
     if not same or one.kind not in ("job", "timetable") or mine.get("series") != theirs.get("series"):
         return False
-    return bool(theirs.get("version", 0) > mine.get("version", 0))
+    weighs = one.kind == "timetable" or warns(theirs) or not warns(mine)
+    return bool(weighs and theirs.get("version", 0) > mine.get("version", 0))
 
 
 def _whens(heard: Heard, programme: Programme) -> Iterator[tuple[dict[str, Any], int]]:

@@ -187,10 +187,16 @@ PLANTS = (
         "    for known in ():\n",
     ),
     Plant(
-        "a broadcast sets a warning right",
-        f"{CORE}/series.py",
-        "    return named and _weighs_enough(job.plays_as, other)\n",
-        "    return named\n",
+        "a rehearsal sounds like what it rehearses",
+        f"{CORE}/programme.py",
+        "        return REHEARSAL\n",
+        "        return ATTENTION\n",
+    ),
+    Plant(
+        "a rehearsal takes zones as a warning does",
+        f"{CORE}/job.py",
+        "    return JobClass.PRIORITY if rehearsal else cls\n",
+        "    return cls\n",
     ),
     Plant(
         "an all-clear is heard in every zone",

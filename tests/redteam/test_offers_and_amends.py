@@ -5,6 +5,7 @@ So that the campaigns can fail: each judge is shown what really sounded, and a b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,3 +123,12 @@ def test_what_ends_a_warning_is_heard_where_that_was(ends: dict[str, Any]) -> No
     assert {zone for zone, _, _ in after.spans(after.ends)} == {"cho"}
     one.worlds[HERE].runs.remove(before)
     assert broken(one) == "what_ends_another_is_heard_where_that_was"
+
+
+def test_a_rehearsal_says_that_it_is_one() -> None:
+    one = lived(order(10_000, 1, **WARNING, series="lu", version=1, rehearsal=True, when="at", in_s=20))
+    run = run_of(one, f"{WARD.issuer}-1")
+    assert 25_000 < run.begins < 35_000
+    rehearsed = one.ledger.given[f"{WARD.issuer}-1"]
+    one.ledger.add(replace(rehearsed, payload={**rehearsed.payload, "rehearsal": False}))
+    assert broken(one) == "only_what_was_signed"
