@@ -193,12 +193,6 @@ PLANTS = (
         "        return ATTENTION\n",
     ),
     Plant(
-        "a rehearsal takes zones as a warning does",
-        f"{CORE}/job.py",
-        "    return JobClass.PRIORITY if rehearsal else cls\n",
-        "    return cls\n",
-    ),
-    Plant(
         "an all-clear is heard in every zone",
         f"{CORE}/zones.py",
         "    if not (job.all_clear or job.corrects):\n",
