@@ -11,11 +11,11 @@ from edge_agent.core import offers, records, sounding, standing, zones
 from edge_agent.core.effects import Entries, Level, ReleaseJob
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.order import Command, Pause, RuleOrder, Timetable, Window
+from edge_agent.core.order import Choose, Command, Pause, RuleOrder, Timetable, Window
 from edge_agent.core.plays import Ending, Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import KnownRule, Turn
-from edge_agent.core.units import ZoneId
+from edge_agent.core.units import JobId, ZoneId
 
 
 def end_what_is_over(turn: Turn) -> None:
@@ -73,6 +73,15 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
     else:
         turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
     turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
+
+
+def end_choices(turn: Turn, job_id: JobId, reason: Reason) -> None:
+    """Whoever may plan that job now, no earlier choice does: a restart, which finds what is in force, would obey it."""
+    for rule in list(turn.state.rules.values()):
+        order = rule.accepted.order
+        chosen = isinstance(order, Command) and isinstance(order.action, Choose) and order.action.target == job_id
+        if chosen and rule.saved and not rule.held:
+            end(turn, rule, reason)
 
 
 def _give_back_its_entries(turn: Turn, rule: KnownRule) -> None:

@@ -15,11 +15,11 @@ from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.order import AcceptedRule, Choose, Command
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Told, Turn
 from edge_agent.core.trust_standing import ROOT_AREA, AcceptedTrust
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import UtcMs
 
 
 def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
@@ -98,21 +98,8 @@ def _judged_again(turn: Turn, today: Accepted | AcceptedRule) -> None:
             turn.put_rule(replace(rule, accepted=today))
         return
     known = turn.state.jobs.get(today.order_id)
-    if known is None:
-        return
-    was_offered = known.accepted.offered
-    offers.judged_again(turn, known, today)
-    if today.offered is not was_offered:
-        _end_choices(turn, known.job.job_id)
-
-
-def _end_choices(turn: Turn, job_id: JobId) -> None:
-    """Whoever may plan it now, no earlier choice does: a restart, which finds what is in force, must not obey it."""
-    for rule in list(turn.state.rules.values()):
-        order = rule.accepted.order
-        chosen = isinstance(order, Command) and isinstance(order.action, Choose) and order.action.target == job_id
-        if chosen and rule.saved and not rule.held:
-            enforcing.end(turn, rule, Reason.KEY_REVOKED)
+    if known is not None and offers.judged_again(turn, known, today):
+        enforcing.end_choices(turn, known.job.job_id, Reason.KEY_REVOKED)
 
 
 def expired(state: State, job: Job, now: Now) -> bool:

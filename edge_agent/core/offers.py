@@ -29,18 +29,19 @@ def choice_over(turn: Turn, rule: KnownRule, reason: Reason) -> None:
         _wait(turn, known, reason)
 
 
-def judged_again(turn: Turn, known: KnownJob, today: Accepted) -> None:
-    """A job stands within other bounds than before: of sound, or of who plans it."""
+def judged_again(turn: Turn, known: KnownJob, today: Accepted) -> bool:
+    """A job stands within other bounds than before: of sound, or of who plans it. Whether every choice is over."""
     bounds = replace(known.accepted, signers=today.signers, role=today.role, offered=today.offered)
     bounds = replace(bounds, sound_max_ms=today.sound_max_ms, per_day=today.per_day)
     was_offered, known = known.accepted.offered, replace(known, accepted=bounds)
     turn.put_job(known)
-    if known.called_off or today.offered is was_offered:
-        return
-    if today.offered:
+    if today.offered is was_offered:
+        return False
+    if not known.called_off and today.offered:
         _wait(turn, known, Reason.KEY_REVOKED)
-    else:
+    elif not known.called_off:
         _go_on_as_signed(turn, known)
+    return True
 
 
 def _wait(turn: Turn, known: KnownJob, reason: Reason) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_agent.core import offers, records, sounding, standing, switching
+from edge_agent.core import enforcing, offers, records, sounding, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen, as_entry
@@ -124,7 +124,8 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
             as_before = replace(_as_chosen(known, accepted), offered=known.accepted.offered)
             going_on = replace(known, accepted=as_before, saved=True, called_off=cancelled)
             turn.put_job(going_on)
-            offers.judged_again(turn, going_on, accepted)  # by whoever has signed this version
+            if offers.judged_again(turn, going_on, accepted):  # by whoever has signed this version
+                enforcing.end_choices(turn, accepted.order_id, Reason.SUPERSEDED)
             _within_validity(turn, accepted.job)
     seen = Seen(rule.accepted.digest, rule.accepted.not_after)
     before = turn.state.seen

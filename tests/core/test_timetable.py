@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import JobSaved
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import JobClass, PlayAt
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Choose, Stop
 from edge_agent.core.state import JOBS_MAX
@@ -235,6 +235,19 @@ def test_what_was_played_is_not_played_again_because_it_is_still_listed() -> Non
     bench.timetable(2, entry, daily(TRUA), not_before=makers.NOON)
     assert jobs(bench) == {TRUA}
     assert len(bench.every(fx.StartPlay)) == 1
+
+
+def test_a_choice_is_over_with_a_version_that_another_role_plans() -> None:
+    """The next power cut behind a third version, which is only offered again, would have obeyed it."""
+    bench = at_work()
+    offered = {"offered": frozenset({JobClass.NORMAL})}
+    bench.timetable(1, daily(SANG), by=offered)
+    choice = bench.rule(Choose(SANG, PlayAt(UtcMs(bench.now.utc + HOUR_MS))))
+    bench.timetable(2, daily(SANG))
+    assert choice not in bench.state.rules
+    assert (choice, "superseded", "superseded") in bench.outcomes()
+    bench.timetable(3, daily(SANG), by=offered)
+    assert bench.state.jobs[SANG].offered
 
 
 def test_an_entry_that_the_role_may_only_offer_is_chosen_and_stays_chosen() -> None:
