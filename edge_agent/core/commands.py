@@ -160,9 +160,20 @@ def restored(turn: Turn, rule: KnownRule) -> None:
     """After a restart: what a command had changed in a job is changed again, and a test that was under way is over."""
     action = rule.accepted.order.action if isinstance(rule.accepted.order, Command) else None
     if isinstance(action, Choose):
-        choose(turn, action, rule.base)
+        _chosen_before(turn, rule, action)
     elif isinstance(action, SelfTest):
         enforcing.end(turn, rule, Reason.POWER_CUT)
+
+
+def _chosen_before(turn: Turn, rule: KnownRule, choice: Choose) -> None:
+    """What was chosen counts from its choice on; a second one of it was about to be refused, or is over."""
+    if choice.target not in turn.state.jobs:
+        return  # it is over, with its record
+    known = choose(turn, choice, rule.base)
+    if known is None:
+        refuse(turn, rule, Reason.UNKNOWN_JOB)
+    else:
+        turn.put_job(replace(known, base=UtcMs(max(known.base, first_base(known.job, rule.base)))))
 
 
 def took_effect(turn: Turn, rule: KnownRule) -> None:

@@ -272,7 +272,7 @@ class _Run(Street):
     def _opened(self, known: KnownJob, planned: UtcMs, parts: tuple[Part, ...], *, goes_on: bool = False) -> Open:
         self.made += 1
         self.fetched.add(known.job.job_id)  # by the time of its next one
-        job, where = known.job, zones.zones_of(self.state, known.job)
+        job, where = known.job, zones.zones_of(self.state, known.job, self.now.mono)
         parts = parts or parts_for(self.state, job)
         lead_ms = max((switching.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
         return Open(

@@ -80,8 +80,11 @@ def end_choices(turn: Turn, job_id: JobId, reason: Reason) -> None:
     for rule in list(turn.state.rules.values()):
         order = rule.accepted.order
         chosen = isinstance(order, Command) and isinstance(order.action, Choose) and order.action.target == job_id
-        if chosen and rule.saved and not rule.held:
-            end(turn, rule, reason)
+        if not chosen or rule.held:
+            continue
+        if not rule.saved:  # the disk's answer will find it gone
+            turn.refuse(reason, rule.accepted.digest, rule.accepted.order_id)
+        end(turn, rule, reason)
 
 
 def _give_back_its_entries(turn: Turn, rule: KnownRule) -> None:

@@ -57,7 +57,7 @@ def next_of(known: KnownJob, base: UtcMs, now: Now) -> UtcMs | None:
 
 def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence:
     """An occurrence of which nothing has happened yet."""
-    sites = (state.site.zones[zone] for zone in zones.zones_of(state, known.job))
+    sites = (state.site.zones[zone] for zone in zones.zones_of(state, known.job, now.mono))
     runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
     return Occurrence(known.job.job_id, planned, Phase.RECEIVED, now.mono, runs)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from edge_agent.core import commands, manifests, playing, sounding, standing, talk, unproven, waiting
-from edge_agent.core.effects import Level
+from edge_agent.core.effects import DropMark, Level
 from edge_agent.core.events import Mark, Restored, SavedJob, SavedMark
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause
@@ -29,14 +29,18 @@ def restore(turn: Turn, event: Restored) -> None:
         turn.put_rule(known_rule)
         if not rule.held:
             commands.restored(turn, known_rule)
-    chosen = [one.job.job_id for one in turn.state.jobs.values() if one.offered and _has_begun(event, one.job.job_id)]
+    begun = {mark.job_id for mark in event.marks if mark.mark is Mark.FIRST_SAMPLE}
+    chosen = [one.job.job_id for one in turn.state.jobs.values() if one.offered and one.job.job_id in begun]
     for job_id in chosen:
-        turn.put_job(replace(turn.state.jobs[job_id], offered=False))  # the disk has lost by whom
+        turn.put_job(replace(turn.state.jobs[job_id], offered=False))  # what has sounded of it wants its record
     over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := waiting.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
     for mark in _last_of_each(event.marks):
-        playing.resume(turn, mark)
+        if _waits_for_a_choice(turn, mark):  # a choice is on the disk before it is obeyed: it was taken back
+            turn.emit(DropMark(mark.job_id, mark.planned))
+        else:
+            playing.resume(turn, mark)
     for job_id in {*chosen} & turn.state.jobs.keys() - {job_id for job_id, _ in turn.state.plays}:
         turn.put_job(replace(turn.state.jobs[job_id], offered=True))  # that was all that somebody had chosen
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
@@ -44,6 +48,11 @@ def restore(turn: Turn, event: Restored) -> None:
     manifests.restored(turn, event.manifests)
     talk.alone(turn)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
+
+
+def _waits_for_a_choice(turn: Turn, mark: SavedMark) -> bool:
+    known = turn.state.jobs.get(mark.job_id)
+    return known is not None and known.offered and not known.called_off
 
 
 def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:

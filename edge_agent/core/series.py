@@ -15,6 +15,7 @@ from edge_agent.core.occurrence import Cause
 from edge_agent.core.past import Sounded, remember
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Turn
+from edge_agent.core.units import JobId
 
 
 def newest(state: State, job: Job) -> int:
@@ -70,11 +71,21 @@ def over_by(state: State, accepted: Accepted) -> Reason | None:
     """Why a job that the journal brought back is over all the same: a crash came before its record."""
     job = accepted.job
     # An entry that was corrected once is in force again with the next timetable that has it.
-    if _set_right(state, job) or (accepted.edition is None and _was_set_right(state, job)):
+    is_entry = accepted.edition is not None
+    if _set_right(_since(state, job.job_id) if is_entry else state, job):
+        return Reason.CORRECTED
+    if not is_entry and _was_set_right(state, job):
         return Reason.CORRECTED
     others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
     waiting = max((other.version for other in others if _may_replace(other, job)), default=0)
     return Reason.SUPERSEDED if max(waiting, _newest_sounded(state, job)) > job.version > 0 else None
+
+
+def _since(state: State, job_id: JobId) -> State:
+    """With the jobs alone that came later than this one."""
+    names = [*state.jobs]
+    later = names[names.index(job_id) + 1 :]
+    return replace(state, jobs={name: state.jobs[name] for name in later})
 
 
 def _set_right(state: State, job: Job) -> bool:

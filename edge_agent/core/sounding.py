@@ -170,7 +170,8 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
         if play.started is not None:
             accepted = turn.state.jobs[play.job_id].accepted
-            turn.state = replace(turn.state, past=_past_with(turn, accepted, play, unseen=False))
+            untold = not any(run.played_ms for run in play.zones.values())  # it was lost before its first report
+            turn.state = replace(turn.state, past=_past_with(turn, accepted, play, unseen=untold))
             play = replace(play, sounded=True, unseen=False, lost_to=reason)
         waiting = {zone: _once_more(run) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from edge_agent.core import enforcing, offers, records, sounding, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
-from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen, as_entry
+from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, PlayNow, Seen, as_entry
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, Regulation, RuleOrder, Timetable
 from edge_agent.core.plays import Occurrence
@@ -270,7 +270,10 @@ def _as_chosen(known: KnownJob, accepted: Accepted) -> Accepted:
     """The entry as the new version has it, at the time that the commune has chosen for it."""
     if not known.accepted.offered or known.offered:
         return accepted
-    return replace(accepted, job=replace(accepted.job, when=known.job.when))
+    chosen = replace(accepted.job, when=known.job.when)
+    if isinstance(chosen.when, PlayNow):  # for no longer than it was chosen for
+        chosen = replace(chosen, not_after=min(chosen.not_after, known.job.not_after))
+    return replace(accepted, job=chosen)
 
 
 def _is_cancelled(state: State, accepted: Accepted) -> bool:

@@ -38,7 +38,7 @@ def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
     instants = _first_instants(job, first_base(job, now.utc))
     if not instants:
         return Reason.NOTHING_LEFT
-    rules, where = standing.rules_of(state, now), zones_of(state, job)
+    rules, where = standing.rules_of(state, now), zones_of(state, job, now.mono)
     if not where:
         return Reason.NOT_HEARD_HERE
     wishes = (policy.wish_for(job, where, instant, promised_ms(job)) for instant in instants)

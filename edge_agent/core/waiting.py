@@ -66,15 +66,19 @@ def _release(turn: Turn, known: KnownJob) -> None:
         if not known.offered:
             series.take_place(turn, known.job)
         return
+    # An older version that waits as well may have come before it, or behind.
+    overtakes = objection is Reason.NOT_HEARD_HERE or (objection is Reason.EXPIRED and not known.offered)
     if any(play.phase is Phase.PLAYING for play in plays):
         # A server's time must not end a warning: it is heard to its end, and that was all of it.
         turn.put_job(replace(known, called_off=True))
     else:
         cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
-        sounding.call_off(turn, known, cause, objection)
+        # A restart knows by that what it has taken the place of.
+        took_place = objection is Reason.EXPIRED and overtakes and bool(known.job.series or known.job.corrects)
+        detail = records.OVERTAKEN if took_place else ""
+        sounding.call_off(turn, known, cause, objection, detail)
     talk.say_refused(turn, objection, known.accepted.digest, known.job.job_id)
-    # An older version that waits as well may have come before it, or behind.
-    if objection is Reason.NOT_HEARD_HERE or (objection is Reason.EXPIRED and not known.offered):
+    if overtakes:
         series.heard_of(turn, known.accepted)
 
 

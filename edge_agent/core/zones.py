@@ -29,17 +29,17 @@ class Room:
     busy: tuple[ZoneId, ...]
 
 
-def zones_of(state: State, job: Job) -> tuple[ZoneId, ...]:
-    """The zones of this station that a job is for, in the station's own order."""
+def zones_of(state: State, job: Job, at: MonoMs) -> tuple[ZoneId, ...]:
+    """The zones of this station that a job is for that comes at ``at``, in the station's own order."""
     wanted = job.audience.zones
     named = tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
     if not (job.all_clear or job.corrects):
         return named
-    heard = _heard_in(state, job)
+    heard = _heard_in(state, job, at)
     return tuple(zone for zone in named if zone in heard)
 
 
-def _heard_in(state: State, job: Job) -> frozenset[ZoneId]:
+def _heard_in(state: State, job: Job, at: MonoMs) -> frozenset[ZoneId]:
     """Where that was heard which an all-clear ends, or a correction sets right; what sounds just now included."""
 
     def meant(issuer: str, series: str, job_id: str) -> bool:
@@ -51,13 +51,16 @@ def _heard_in(state: State, job: Job) -> frozenset[ZoneId]:
     for play in state.plays.values():
         other = state.jobs[play.job_id].job
         if meant(other.issuer, other.series, other.job_id):
-            heard |= {z for z, run in play.zones.items() if run.played_ms > 0 or _hears(play, run)}
+            heard |= {z for z, run in play.zones.items() if run.played_ms > 0 or _hears(play, run, at)}
     return frozenset(heard)
 
 
-def _hears(play: Occurrence, run: ZoneRun) -> bool:
-    """Whether it sounds there just now: what is taken back before its first sample has warned nobody."""
-    return run.part is ZonePart.HEARING and play.started is not None
+def _hears(play: Occurrence, run: ZoneRun, at: MonoMs) -> bool:
+    """Whether it sounds there just now: what is taken back before its first sample has warned nobody.
+
+    From when that was ordered on it may have left the card, though nobody has said so yet.
+    """
+    return run.part is ZonePart.HEARING and (play.started is not None or at >= play.start_at)
 
 
 def room_for(turn: Turn, play: Occurrence) -> Room:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge_agent.core import effects as fx
-from edge_agent.core import standing
-from edge_agent.core.events import (
-    JobSaved,
-)
+from edge_agent.core import standing, timetable
+from edge_agent.core.events import JobSaved, Restored, SavedJob
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
+from tests.core.entries import SANG, daily
 from tests.core.series import sounds
 from tests.trust import makers
 
@@ -147,3 +148,21 @@ def test_corrections_of_corrections_without_end_pass_the_days_limits_no_more() -
     assert bench.answers()[-1] == ("refused", "sessions_per_day")
     bench.order(job_id="right-6", corrects=heard, loops=4)
     assert bench.answers()[-1] == ("accepted", None)
+
+
+@pytest.mark.parametrize("listed_again", [True, False])
+def test_an_entry_that_a_timetable_lists_again_behind_its_correction_outlives_a_restart(listed_again: bool) -> None:
+    """The disk has them in the order in which they came: what a correction found there is over."""
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    (rule,) = (effect.saved for effect in bench.every(fx.SaveJob))
+    made = bench.make(job_id="right", corrects=SANG, when=makers.rule_when(times=["18:00:00"]))
+    right = SavedJob(bench.accept(made), rule.base, held=False)
+    (entry,) = timetable.entries(rule.accepted)
+    sang = SavedJob(entry, rule.base, held=False)
+    again = Bench()
+    again.now = bench.now
+    jobs = (right, sang) if listed_again else (sang, right)
+    again.send(Restored(jobs, (), {}, 0, 0, "e1", rules=(rule,)))
+    assert (SANG in {play.job_id for play in again.state.plays.values()}) is listed_again
+    assert ((SANG, "rejected", "corrected") in again.outcomes()) is not listed_again

@@ -168,13 +168,72 @@ def test_what_was_chosen_and_had_begun_goes_on_after_a_restart_as_it_was_chosen(
     begun = bench.play(offer)
     saved, rule = (effect.saved for effect in bench.every(fx.SaveJob))
     mark = SavedMark(offer, begun.planned, Mark.INTENT, begun.attempt)
-    for rules in ((rule,), ()):
-        again = Bench()
-        again.now = bench.now
-        again.send(Restored((saved,), (mark,), {}, 0, 0, "e1", rules=rules))
-        assert again.play(offer).planned == begun.planned
-        assert again.state.jobs[offer].job.when == (PlayNow() if rules else saved.accepted.job.when)
-        assert not again.state.jobs[offer].offered
+    again = Bench()
+    again.now = bench.now
+    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1", rules=(rule,)))
+    assert again.play(offer).planned == begun.planned
+    assert again.state.jobs[offer].job.when == PlayNow()
+    assert not again.state.jobs[offer].offered
+
+
+def test_what_was_about_to_sound_by_a_choice_that_is_over_does_not_come_back_with_the_power() -> None:
+    """The cancel was on the disk, and the end of the sound was not: it began all the same."""
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.StartPlay)
+    choice = bench.rule(Choose(offer, PlayNow()))
+    begun = bench.play(offer)
+    bench.rule(Cancel(choice, UtcMs(bench.now.utc + HOUR_MS)))
+    saved = bench.every(fx.SaveJob)[0].saved
+    again = Bench()
+    again.now = bench.now
+    mark = SavedMark(offer, begun.planned, Mark.INTENT, begun.attempt)
+    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
+    assert (again.state.plays, again.state.jobs[offer].offered) == ({}, True)
+    assert again.every(fx.DropMark) == [fx.DropMark(offer, begun.planned)]
+
+
+def test_of_two_choices_that_a_crash_has_left_the_second_is_refused_by_the_next_start() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.SaveJob)
+    times = [PlayAt(UtcMs(bench.now.utc + ms)) for ms in (60_000, 120_000)]
+    first, second = (bench.rule(Choose(offer, when)) for when in times)
+    saved, *rules = (effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    again.now = bench.now
+    again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=tuple(rules)))
+    assert again.state.rules.keys() == {first}
+    assert (second, "rejected", "unknown_job") in again.outcomes()
+    assert again.state.jobs[offer].job.when == times[0]
+
+
+def test_what_is_chosen_counts_from_its_choice_on_though_the_disk_had_no_more_of_it() -> None:
+    """The instant before the choice came too late, and sounded after a restart, as the offer had come before it."""
+    bench = at_work()
+    daily = makers.rule_when(times=["12:05:00"])
+    made = bench.make(job_id="offer", when=daily, missed={"policy": "late", "limit_s": 1_800})
+    bench.arrive(replace(bench.accept(made), offered=True))
+    bench.pass_s(1_200)
+    bench.rule(Choose(made.job_id, made.when))
+    saved, rule = (effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    again.now = bench.now
+    again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
+    assert again.state.jobs[made.job_id].base == bench.state.jobs[made.job_id].base
+
+
+def test_a_choice_that_the_disk_is_taking_is_over_too_when_another_may_plan_what_it_chose() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.SaveJob)
+    choice = bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 600_000))))
+    for only_offered in (False, True):
+        today = replace(bench.state.jobs[offer].accepted, offered=only_offered)
+        bench.send(TrustChanged(bench.state.trust, frozenset(), changed=(today,)))
+    bench.send(JobSaved(choice))
+    assert bench.answers()[-1] == ("refused", "key_revoked")
+    assert bench.state.jobs[offer].offered
 
 
 def test_what_sounds_by_a_choice_that_is_revoked_falls_silent_and_waits_to_be_chosen_again() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     Connected,
+    DeviceDown,
     DeviceUp,
     Mark,
     Restored,
@@ -21,6 +23,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ALL_CLEAR, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, JobId, UtcMs
+from edge_agent.journal.record import Origin, body_of, sounded_in
 from tests.core.bench import CHO, DINH, Bench, at_work
 from tests.core.series import EMERGENCY, alert, repeating, sounds
 from tests.trust import makers
@@ -216,13 +219,46 @@ def test_the_all_clear_ends_the_warning_that_still_sounds_and_is_heard_there() -
 
 def test_a_warning_that_its_all_clear_ends_before_its_first_sample_was_heard_nowhere() -> None:
     """The all-clear of what nobody had been warned of was heard where the amplifiers were warm."""
+    for ahead_ms, answer in ((500, ("refused", "not_heard_here")), (0, ("accepted", None))):
+        bench = at_work()
+        bench.deaf = {fx.StartPlay}
+        warning = alert(bench, 1, zones=(DINH,))
+        assert bench.phase(warning) is Phase.PLAYING
+        bench.pass_s((bench.play(warning).start_at - bench.now.mono - ahead_ms) / 1_000)
+        alert(bench, 2, all_clear=True)
+        assert bench.answers()[-1] == answer, "from its instant on it may have left the card"
+
+
+def test_a_warning_that_the_device_lost_before_its_first_report_is_cleared_where_it_was_heard() -> None:
     bench = at_work()
-    bench.deaf = {fx.StartPlay}
-    warning = alert(bench, 1, zones=(DINH,))
+    alert(bench, 1, zones=(DINH,))
     bench.pass_s(1)
-    assert bench.phase(warning) is Phase.PLAYING
+    assert bench.play(JobId("so-tan-1")).started is not None
+    bench.send(DeviceDown("gone"))
     alert(bench, 2, all_clear=True)
-    assert bench.answers()[-1] == ("refused", "not_heard_here")
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_a_newer_version_that_a_welcome_has_shown_to_be_over_keeps_the_older_one_out_after_a_restart_too() -> None:
+    bench = Bench()
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    bench.boot(welcomed=False)
+    newer = bench.make(job_id="v2", series="s", version=2, **EMERGENCY | {"not_after": bench.now.utc + 600_000})
+    bench.arrive(bench.accept(newer))
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + 1_200_000), source=ClockSource.SIGNED)
+    bench.welcome()
+    bench.pass_s(1)
+    assert ("v2", "expired", "expired") in bench.outcomes()
+    again = Bench()
+    again.now = bench.now
+    read = [sounded_in(body_of(one.record, Origin("dt-01", "1", "b"))) for one in bench.every(fx.CommitRecord)]
+    again.send(Restored((), (), {}, 0, 0, "e1", past=tuple(one for one in read if one is not None)))
+    again.send(DeviceUp())
+    again.send(Connected(1, "ab" * 16))
+    again.welcome()
+    older = again.make(job_id="v1", series="s", version=1, **EMERGENCY)
+    again.arrive(again.accept(older))
+    assert again.answers()[-1] == ("refused", "superseded")
 
 
 def test_nothing_is_cleared_where_nothing_was_heard() -> None:

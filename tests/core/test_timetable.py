@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import JobSaved
-from edge_agent.core.job import JobClass, PlayAt
+from edge_agent.core.job import JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Choose, Stop
 from edge_agent.core.state import JOBS_MAX
@@ -261,6 +261,16 @@ def test_an_entry_that_the_role_may_only_offer_is_chosen_and_stays_chosen() -> N
     bench.timetable(2, daily(SANG), by=offered)
     assert jobs(bench) == {SANG}
     assert bench.state.jobs[SANG].job.when == chosen
+
+
+def test_what_was_chosen_for_now_is_no_longer_worth_in_the_next_version() -> None:
+    bench = at_work()
+    offered = {"offered": frozenset({JobClass.NORMAL})}
+    bench.timetable(1, daily(SANG), by=offered)
+    bench.rule(Choose(SANG, PlayNow()))
+    until = bench.state.jobs[SANG].job.not_after
+    bench.timetable(2, daily(SANG), by=offered)
+    assert until == bench.state.jobs[SANG].job.not_after == bench.now.utc + 600_000
 
 
 def test_an_entry_after_the_timetables_end_is_refused_and_does_not_just_disappear() -> None:

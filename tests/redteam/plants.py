@@ -177,8 +177,9 @@ PLANTS = (
     Plant(
         "what its signers may only offer from now on is played as before",
         f"{CORE}/offers.py",
-        "    if today.offered:\n        _wait(turn, known, Reason.KEY_REVOKED)\n    else:\n",
-        "    if not today.offered:\n",
+        "    if not known.called_off and today.offered:\n        _wait(turn, known, Reason.KEY_REVOKED)\n"
+        "    elif not known.called_off:\n",
+        "    if not known.called_off and not today.offered:\n",
     ),
     Plant(
         "what was set right plays on",
@@ -201,7 +202,7 @@ PLANTS = (
     Plant(
         "a warning counts as heard before its first sample",
         f"{CORE}/zones.py",
-        "    return run.part is ZonePart.HEARING and play.started is not None\n",
+        "    return run.part is ZonePart.HEARING and (play.started is not None or at >= play.start_at)\n",
         "    return run.part is ZonePart.HEARING\n",
     ),
     *paper_plants.PLANTS,
