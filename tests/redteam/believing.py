@@ -80,10 +80,18 @@ class Believing:
         now, offices = agent.now(), self._life.centre.offices
         if event.payload not in offices.issued or not event.topic.endswith("/job"):
             return
+        if isinstance(event, PaperRead) and not self.is_listed(event.envelope):
+            return
         area, issued_at = offices.issued[event.payload]
         dated = area == "" or (now.tells_validity and now.utc + FROM_AHEAD_MS >= issued_at)
         lacks = dated and self.creed.taking(event.payload) is not None
         self._promise("a_document_that_is_shown_counts", not lacks, f"{area or 'root'}, shown on {event.topic}")
+
+    def is_listed(self, paper: str) -> bool:
+        """By a manifest on its card whose key is believed now: what is no longer listed is not asked for (17.2)."""
+        shelves, creed = self._life.memories[self._station].shelves, self.creed
+        kept = shelves[-1].kept.values() if shelves else ()
+        return creed is not None and any(paper in one.papers and creed.shows(one.signers) for one in kept)
 
     def _believes(self, creed: Creed, agent: Agent) -> None:
         world, memory = self._life.worlds[self._station], self._life.memories[self._station]

@@ -47,6 +47,8 @@ class Manifest:
     signers: frozenset[str]
     upto: Mapping[str, int]
     digests: frozenset[str]
+    papers: frozenset[str] = frozenset()
+    """The envelopes that it lists, by their SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +172,5 @@ def _read(head: bytes, body: bytes) -> Manifest:
     signers = frozenset(one["keyid"] for one in envelope["signatures"])
     says: dict[str, Any] = json.loads(body)
     digests = frozenset(one["digest"] for one in says["orders"])
-    return Manifest((signed["epoch"], signed["counter"]), signers, says["upto"], digests)
+    papers = frozenset(one["envelope"] for one in (*says["orders"], *says["trust"]))
+    return Manifest((signed["epoch"], signed["counter"]), signers, says["upto"], digests, papers)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.redteam import offers, peace
+from tests.redteam.believing import Believing
 from tests.redteam.creed import Creed
 from tests.redteam.enemy import MOVES
 from tests.redteam.epochs import STOLEN
@@ -107,3 +108,20 @@ def test_a_station_that_is_not_let_come_back_is_told() -> None:
     assert stays.value.name == "the_newest_documents_count_in_the_end"
     with pytest.raises(Broken, match="dong-thanh-20001"):
         peace._heard(ward, "a_good_order", 1, {"cls": "normal", "tone": "a", "seconds": 5.0, "when": "now"})
+
+
+def test_a_paper_is_asked_for_as_long_as_a_head_that_is_believed_lists_it() -> None:
+    """One that was on its way from what a thief's head had listed came behind the root that names another server."""
+    setting = Setting(stations=("dt-01",), stolen=(SERVER,), begins_ms=0, after_ms=0, home=True, epochs=True)
+    of = Life(replace(campaign(0), setting=setting, happenings=()))
+    of.worlds["dt-01"].boot()
+    of.run_until(MINUTE_MS)
+    (kept,) = (one for one in of.memories["dt-01"].shelves[-1].kept.values() if len(one.papers) > 2)
+    believing = Believing(of, "dt-01")
+    believing.creed = of.memories["dt-01"].creed(of.now)
+    assert believing.creed is not None
+    paper = next(iter(kept.papers))
+    assert believing.is_listed(paper)
+    assert not believing.is_listed("ab" * 32)
+    believing.creed = believing.creed.taking(of.centre.offices.another_server()[0][1])
+    assert not believing.is_listed(paper)
