@@ -155,13 +155,12 @@ def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
 
 def over_by(state: State, known: KnownJob) -> Reason | None:
     """Why a job that the journal brought back is over: the process ended before it could say so."""
+    if standing.cancelled(state, known.job.job_id, known.job.issuer):
+        return Reason.CANCELLED
     if known.held:
         # One that had begun without a time: where a welcome has told since that it is old, that was all of it (7.11).
         past = known.unproven is Unproven.SOUNDS and known.job.not_after < state.trust.floor(state.floor)
         return Reason.EXPIRED if past else None
-    cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
-    if cancelled:
-        return Reason.CANCELLED
     return timetable.over_by(state, known.accepted) or series.over_by(state, known.accepted)
 
 

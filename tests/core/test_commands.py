@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge_agent.core.events import (
     DeviceUp,
     JobSaved,
     Restored,
+    SavedJob,
 )
 from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -324,6 +326,23 @@ def test_a_job_that_was_cancelled_is_over_after_a_restart_too() -> None:
     again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
     assert again.state.jobs == {}
     assert again.outcomes() == [(job, "rejected", "cancelled")]
+
+
+@pytest.mark.parametrize("ordered", [{}, EMERGENCY])
+def test_what_waited_and_was_cancelled_in_the_moment_of_a_crash_is_not_released_behind_it(
+    ordered: dict[str, Any],
+) -> None:
+    """The cancel was on the disk, and the record of its target was not."""
+    bench = Bench().boot(welcomed=False)
+    made = bench.make(job_id="waits", **ordered)
+    held = SavedJob(bench.accept(made), bench.now.utc, held=True)
+    bench.rule(cancel(made.job_id))
+    (saved,) = (effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    again.now = bench.now
+    again.send(Restored((held,), (), {}, 0, 0, "e1", rules=(replace(saved, held=False),)))
+    assert again.state.jobs == {}
+    assert again.outcomes() == [(made.job_id, "rejected", "cancelled")]
 
 
 def test_a_window_or_timetable_that_comes_after_its_cancel_is_refused() -> None:
