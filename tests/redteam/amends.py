@@ -23,7 +23,7 @@ def of(seed: int, orders: Iterable[Happening], stations: tuple[str, ...], begins
     dice = random.Random(f"red team and amends {seed}")
     if dice.random() >= WITH_AMENDS:
         return []
-    jobs = [one for one in orders if one.what == "order" and one.args["kind"] == "job" and one.args["ward"] != "above"]
+    jobs = [one for one in orders if one.what == "order" and one.args["kind"] == "job"]
     some = [*_set_right(dice, jobs, stations)]
     if dice.random() < 0.6:
         some += _series(dice, dice.randint(begins, ends), stations)

@@ -79,7 +79,7 @@ class Heard:
         for choice in self.life.ledger.of("choose"):
             named = choice.payload["do"]["target"] == programme.job_id and choice.is_for(self.station)
             since = self.memory.since(choice.order_id, self.run.begins) if named else None
-            if since is None or self._taken_back(choice):
+            if since is None or self.taken_back(choice.payload["issuer"], choice.order_id):
                 continue
             revoked = self.revoked(choice, since)
             holds = revoked is None or self.run.ends <= revoked + OBEYED_MS
@@ -101,10 +101,13 @@ class Heard:
         )
         return all(_only_offers(creed, programme) for creed in meanwhile)
 
-    def _taken_back(self, choice: Given) -> bool:
-        cancels = [one for one in self.life.ledger.of("cancel") if one.payload["do"]["target"] == choice.order_id]
-        ours = [one for one in cancels if one.payload["issuer"] == choice.payload["issuer"]]
-        return any(one.is_for(self.station) and self.goes_on_after(one) for one in ours)
+    def taken_back(self, issuer: str, *names: str) -> Given | None:
+        """The cancel of an order of that issuer, by one of its names, that was obeyed before this sound ended."""
+        for cancel in self.life.ledger.of("cancel"):
+            ours = cancel.payload["issuer"] == issuer and cancel.is_for(self.station)
+            if ours and cancel.payload["do"]["target"] in names and self.goes_on_after(cancel):
+                return cancel
+        return None
 
     def knew(self, order: Given, obeyed_ms: int = OBEYED_MS) -> bool:
         """Whether the station had obeyed it, for so long, when this sound began."""

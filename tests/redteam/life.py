@@ -224,7 +224,7 @@ class Life:
             return
         place = WARDS[ward]
         payload = self.drafted(place, kind, serial=serial, **what)
-        payload["serial"] = self.centre.next_serial(payload["issuer"])
+        payload["serial"] = self.centre.next_serial(payload["issuer"])  # ``serial`` names it, in no order of time
         _, message = self.centre.give(payload, self.centre.signers(place, payload))
         self._shelve(message)
         self._sends(place.area, message, fate)

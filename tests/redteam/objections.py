@@ -161,13 +161,9 @@ def nothing_ordinary_begins_when_the_grace_is_over(heard: Heard, programme: Prog
 
 @_objection
 def what_was_taken_back_is_silent(heard: Heard, programme: Programme) -> str | None:
-    for cancel in heard.life.ledger.of("cancel"):
-        ours = cancel.payload["issuer"] == programme.order.payload["issuer"] and cancel.is_for(heard.station)
-        target = cancel.payload["do"]["target"]
-        named = target in (programme.job_id, programme.order.order_id)
-        if ours and named and heard.timed and heard.goes_on_after(cancel):
-            return f"cancelled by {cancel.order_id}"
-    return None
+    issuer = programme.order.payload["issuer"]
+    cancel = heard.taken_back(issuer, programme.job_id, programme.order.order_id) if heard.timed else None
+    return f"cancelled by {cancel.order_id}" if cancel else None
 
 
 @_objection

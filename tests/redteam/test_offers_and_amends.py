@@ -85,7 +85,7 @@ def test_a_choice_is_no_choice_any_more_when_the_radio_could_plan_by_itself_mean
 
 def test_what_only_the_radio_has_chosen_is_silent() -> None:
     """Its key may offer, and command nothing."""
-    one = life(offer(10_000, 1))
+    one = life()
     one.worlds[HERE].boot()
     one.run_until(10_000)
     one.order(**offer(10_000, 1).args)
