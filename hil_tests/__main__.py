@@ -56,6 +56,8 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-o", 
 PASSED_ON = ("BENCH_SEED", "BENCH_CUTS", "BENCH_IDLE_HOURS")
 # What whoever starts the bench may choose for its tests.
 SUMMARY = re.compile(r"\d+ (passed|failed|error|skipped|deselected)")
+WHY_CHARS_MAX = 400
+# Of what pytest says of a failure, once more at the end: what a reader of a long log sees first.
 NOTHING_CHOSEN = 5
 # Pytest's own status where no test has the name.
 
@@ -235,6 +237,9 @@ def _conclude(rig: RigFile, ended: Sequence[tuple[Group, int]], only: str, secon
     page = BUILT / "report.html"
     when = datetime.now().astimezone().strftime("%d/%m/%Y %H:%M %Z")
     page.write_text(report.html(rig, done, rows, when, software(), only=only), "utf-8")
+    for one in done:
+        if one.outcome == "failed":
+            print(f"-- {one.name}, không đạt / failed: {' '.join(one.why.split())[:WHY_CHARS_MAX]}")
     counts = {outcome: sum(one.outcome == outcome for one in done) for outcome in report.WORDS}
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     print(f"hil rig={rig.name}: {words}; {seconds:.0f} s; biên bản / report: {os.path.relpath(page)}")

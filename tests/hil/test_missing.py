@@ -144,4 +144,7 @@ def test_a_desk_whose_power_test_fails_has_failed(
     monkeypatch.setattr(hil, "_from_outside", lambda _: [beside])
     desk = MadeUpDesk(tmp_path, then=[{"outcome": "missed", "reason": "late"}])
     assert hil.main(["--rig", str(desk.file())]) == 1
-    assert "3 passed, 1 failed, 4 absent" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert "3 passed, 1 failed, 4 absent" in said[-1]
+    assert "không đạt / failed: " in said[-2]
+    assert "missed" in said[-2], "why, where a reader of a long log looks first"
