@@ -97,6 +97,20 @@ def test_one_order_on_two_topics_is_one_effect_and_two_acknowledgements() -> Non
     assert len(station.every(fx.SaveJob)) == 1
 
 
+def test_a_copy_that_comes_before_the_first_is_on_the_disk_has_the_answer_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    station = after()
+    with monkeypatch.context() as disk:
+        disk.setattr(station, "_commit", lambda: None)
+        station.deliver(JOBS["chieu"])
+        station.deliver(JOBS["chieu"])
+        assert (verdicts(station), acknowledged(station)) == ([], [])
+    station._commit()
+    assert verdicts(station) == [("accepted", None)]
+    assert acknowledged(station) == [1, 2]
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_one_id_for_two_orders_belongs_to_whichever_came_first(restarted: bool) -> None:
     """Here the order does decide: two orders with one id are a mistake of whoever gives out ids, told by name."""
