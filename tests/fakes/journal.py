@@ -90,6 +90,11 @@ class FakeDisk:
         """Whoever opens the journal next finds it damaged."""
         self._torn = True
 
+    def put_in(self, committed: Committed) -> None:
+        """Another card, with this on it; what was wrong with the one before goes with that."""
+        self._torn = False
+        self.committed = committed
+
     def opened(self) -> str:
         """Put a torn journal aside and begin a new one; answers what it was put aside as."""
         if not self._torn:

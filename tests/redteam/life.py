@@ -272,7 +272,7 @@ class Life:
         if copies:
             committed, remembered = copies[which % len(copies)]
             self.power_cut(station, DARK_MS)
-            self.worlds[station].disk.committed = committed
+            self.worlds[station].disk.put_in(committed)
             self.memories[station].restored(self.now, remembered)
 
     def factory_reset(self, station: str) -> None:

@@ -281,7 +281,8 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
             zones = set(window.payload["audience"]["zones"])
             if window.is_for(heard.station) and (not zones or zones & heard.zones):
                 return f"silenced by {window.order_id}"
-    for first, last in (_quiet(heard, OBEYED_MS), _quiet(heard, 0)):  # one that allows it may have just come
+    # One that allows it may have just come; and by its own clock, one that forbids it may not have begun.
+    for first, last in (_quiet(heard, OBEYED_MS, CLOCK_MS), _quiet(heard, OBEYED_MS, 0), _quiet(heard, 0, 0)):
         if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
             return None
     return None if _excepted(heard) else f"quiet from {first} to {last}"
@@ -380,9 +381,13 @@ def _instants(when: dict[str, Any]) -> list[int]:
     return list(range(begin, end, DAY_MS))
 
 
-def _quiet(heard: Heard, obeyed_ms: int) -> tuple[str, str]:
-    """The newest regulation's hours, of those that the station had known for so long; else the ward's own."""
-    known = [one for one in heard.life.ledger.of("regulation") if heard.knew(one, obeyed_ms)]
+def _quiet(heard: Heard, obeyed_ms: int, begun_ms: int) -> tuple[str, str]:
+    """The newest regulation's hours, of those known and in force for so long; else the ward's own."""
+    known = [
+        one
+        for one in heard.life.ledger.of("regulation")
+        if heard.knew(one, obeyed_ms) and one.payload["not_before"] + begun_ms <= heard.utc
+    ]
     newest = max(known, key=lambda one: one.payload["version"], default=None)
     return ("21:00", "05:00") if newest is None else newest.payload["clauses"][0]["quiet"]
 

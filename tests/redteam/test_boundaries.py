@@ -10,7 +10,7 @@ from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import Pause
 from edge_agent.core.units import MonoMs, ZoneId
 from tests.redteam.creed import Creed
-from tests.redteam.heard import OBEYED_MS, Heard
+from tests.redteam.heard import CLOCK_MS, OBEYED_MS, Heard
 from tests.redteam.ledger import Given
 from tests.redteam.life import Life
 from tests.redteam.lives import HERE, life, lived, order, run_of
@@ -102,6 +102,41 @@ def test_what_an_exception_let_sound_ends_with_the_exceptions_key_and_not_later(
     assert quiet_hours_and_silences_are_kept(Heard(one, HERE, run), programme) is None
     longer = replace(run, stopped=run.stopped + OBEYED_MS)
     assert quiet_hours_and_silences_are_kept(Heard(one, HERE, longer), programme) == "quiet from 21:00 to 05:00"
+
+
+def test_what_begins_before_a_regulation_by_a_clock_that_is_behind_is_not_forbidden_by_it() -> None:
+    """Its welcome was on its way for five seconds, so its clock was half of that behind: it could not know better."""
+    at = 39_513_400  # 20:58
+    one = life(
+        Happening(at - 40_150, "welcomes", {"station": HERE, "late_ms": 4_900, "for_ms": 30_000}),
+        Happening(at - 29_807, "power_cut", {"station": HERE, "for_ms": 5_000}),
+        order(at, 6, **BULLETIN | {"when": "now", "valid_ms": 120_000}),
+        order(at + 50, 7, kind="regulation", quiet=("20:00", "05:00")),
+        begins_ms=at - 273_400,
+        clocks=("chip",),
+    )
+    assert one.live() is None
+    run = run_of(one, "dong-thanh-6")
+    programme = one.ledger.programmes["dong-thanh-6"]
+    (regulation,) = [one for one in one.ledger.of("regulation") if one.order_id == "quy-che-7"]
+    assert Heard(one, HERE, run).knew(regulation)
+    regulation.payload["not_before"] -= CLOCK_MS
+    assert quiet_hours_and_silences_are_kept(Heard(one, HERE, run), programme) == "quiet from 20:00 to 05:00"
+
+
+def test_a_copy_that_is_put_in_the_place_of_a_new_card_is_the_copy() -> None:
+    """The new one was to be found empty at the next start, and emptied the copy that was there by then."""
+    one = life()
+    world = one.worlds[HERE]
+    world.boot()
+    one.run_until(5_000)
+    one.copy_card(HERE)
+    one.factory_reset(HERE)
+    one.run_until(5_050)
+    one.restore_card(HERE, 0)
+    one.run_until(20_000)
+    assert world.agent is not None
+    assert world.disk.kept == [], "nothing was put aside"
 
 
 def test_a_rule_that_is_revoked_in_the_ms_in_which_it_is_obeyed_holds_no_more() -> None:
